@@ -1,0 +1,1 @@
+"""The servers that `./run` brings along: Postgres, Valkey and their supervisor."""
