@@ -1,6 +1,34 @@
 from registry.models.api_key import ApiKey, Scope
 from registry.models.audit import AuditEvent
+from registry.models.content_level import ContentLevel
+from registry.models.download import Download
+from registry.models.file import Blob, File, Finding, Original, Upload
 from registry.models.job import Job
+from registry.models.network import CommercialUse, Licence, Network
+from registry.models.tag import Tag
 from registry.models.user import User
+from registry.models.version import BaseModelName, Version
+from registry.models.webhook import Webhook, WebhookDelivery
 
-__all__ = ["ApiKey", "AuditEvent", "Job", "Scope", "User"]
+__all__ = [
+    "ApiKey",
+    "AuditEvent",
+    "BaseModelName",
+    "Blob",
+    "CommercialUse",
+    "ContentLevel",
+    "Download",
+    "File",
+    "Finding",
+    "Job",
+    "Licence",
+    "Network",
+    "Original",
+    "Scope",
+    "Tag",
+    "Upload",
+    "User",
+    "Version",
+    "Webhook",
+    "WebhookDelivery",
+]

@@ -10,6 +10,8 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
+from registry.models.content_level import ContentLevel
+
 # First parts of the site's own addresses: a creator of that name would be unreachable.
 # fmt: off
 RESERVED_NAMES = frozenset({
@@ -84,6 +86,16 @@ class User(AbstractBaseUser, PermissionsMixin):
     avatar = models.CharField(_("avatar"), max_length=200, blank=True, editable=False)
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.MEMBER)
     is_active = models.BooleanField(default=True)
+    # Blocked by a moderator: may read as anyone does, writes nothing, and is listed nowhere.
+    blocked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    blocked_reason = models.TextField(blank=True, editable=False)
+    # The strongest pictures that this person wants to see without asking.
+    content_level = models.CharField(
+        _("show pictures up to"),
+        max_length=10,
+        choices=ContentLevel.choices,
+        default=ContentLevel.GENERAL,
+    )
     date_joined = models.DateTimeField(auto_now_add=True)
 
     USERNAME_FIELD = "username"
@@ -118,10 +130,14 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.display_name or self.username
 
     @property
+    def may_write(self) -> bool:
+        return self.is_active and self.blocked_at is None
+
+    @property
     def is_moderator(self) -> bool:
-        return self.is_active and self.role in (self.Role.MODERATOR, self.Role.ADMIN)
+        return self.may_write and self.role in (self.Role.MODERATOR, self.Role.ADMIN)
 
     @property
     def is_staff(self) -> bool:
         """Django's admin asks for this."""
-        return self.is_active and self.role == self.Role.ADMIN
+        return self.may_write and self.role == self.Role.ADMIN
