@@ -5,6 +5,7 @@ from registry.models.download import Download
 from registry.models.file import Blob, File, Finding, Original, Upload
 from registry.models.job import Job
 from registry.models.network import CommercialUse, Licence, Network
+from registry.models.picture import Picture
 from registry.models.tag import Tag
 from registry.models.user import User
 from registry.models.version import BaseModelName, Version
@@ -24,6 +25,7 @@ __all__ = [
     "Licence",
     "Network",
     "Original",
+    "Picture",
     "Scope",
     "Tag",
     "Upload",

@@ -135,6 +135,7 @@ class Network(models.Model):
     works_with = ArrayField(models.CharField(max_length=30), default=list, editable=False)
     tag_ids = ArrayField(models.BigIntegerField(), default=list, editable=False)
     trigger_words = models.TextField(blank=True, editable=False)
+    tag_words = models.TextField(blank=True, editable=False)
     # Of the latest version's primary file, in bytes.
     file_size = models.BigIntegerField(default=0, editable=False)
 
@@ -149,6 +150,7 @@ class Network(models.Model):
         expression=(
             SearchVector("name", config="simple", weight="A")
             + SearchVector("trigger_words", config="simple", weight="A")
+            + SearchVector("tag_words", config="simple", weight="B")
             + SearchVector("description", config="english", weight="C")
         ),
         output_field=SearchVectorField(),
