@@ -49,10 +49,14 @@ class Job:
         self.sources = sources
         self.outputs = outputs
         self._answer = answer
-        self._done = self._told = 0
+        self._total = self._done = self._told = 0
         self._lock = threading.Lock()
         self._errands: SimpleQueue[Callable[[], None]] = SimpleQueue()
         threading.Thread(target=self._run_errands, daemon=True).start()
+
+    def expect(self, total: int) -> None:
+        """Announce how many bytes `progress` will add up to."""
+        self._total = total
 
     def progress(self, amount: int) -> None:
         """Tell that `amount` more bytes are done; either thread may."""
@@ -60,7 +64,7 @@ class Job:
             self._done += amount
             if self._done - self._told >= PROGRESS_STEP:
                 self._told = self._done
-                self.say({"progress": self._done})
+                self.say({"progress": self._done, "total": self._total})
 
     def alongside(self, errand: Callable[[], T]) -> Callable[[], T]:
         """Run `errand` in the second thread; call what is returned to wait for its result."""

@@ -11,11 +11,11 @@ from __future__ import annotations
 import json
 import struct
 import zlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from enum import StrEnum
-from typing import BinaryIO, Final
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, Protocol
 
+from registry.formats.flavors import portable_form, settled_spec, training_form
 from registry.formats.hashes import (
     Buffer,
     CanonicalTensor,
@@ -25,7 +25,7 @@ from registry.formats.hashes import (
     canonical_tensors,
     weights_manifest,
 )
-from registry.formats.hypernetwork import Hypernetwork, HypernetworkSpec, Number
+from registry.formats.hypernetwork import Hypernetwork, HypernetworkSpec
 from registry.formats.pickle_writer import pickle_of
 from registry.formats.tensor import Tensor
 
@@ -34,10 +34,10 @@ ALIGNMENT: Final = 64
 TORCH_ZIP_VERSION: Final = b"3\n"
 
 
-class Flavor(StrEnum):
-    PORTABLE = "portable"
-    TRAINING = "training"
-    SAFETENSORS = "safetensors"
+class Output(Protocol):
+    """A file open for writing; it may take less than it is given, and says how much."""
+
+    def write(self, data: Buffer, /) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,81 +49,19 @@ class Written:
 
 
 def write_portable(
-    hypernetwork: Hypernetwork, out: BinaryIO, *, stem: str, progress: Progress | None = None
+    hypernetwork: Hypernetwork, out: Output, *, stem: str, progress: Progress | None = None
 ) -> Written:
     """Write the `.pt` that works wherever hypernetworks work; `stem` is its name without `.pt`."""
     return _write_torch_zip(portable_form(hypernetwork, stem=stem), out, progress)
 
 
 def write_training(
-    hypernetwork: Hypernetwork, out: BinaryIO, *, stem: str, progress: Progress | None = None
+    hypernetwork: Hypernetwork, out: Output, *, stem: str, progress: Progress | None = None
 ) -> Written | None:
     """Write the `.pt` that keeps dropout for further training; without any, nothing and None."""
     if not hypernetwork.spec.use_dropout:
         return None
     return _write_torch_zip(training_form(hypernetwork, stem=stem), out, progress)
-
-
-def training_form(hypernetwork: Hypernetwork, *, stem: str) -> Hypernetwork:
-    """The same network under its file's name, with every setting spelled as A1111 spells it."""
-    spec = _settled(hypernetwork.spec, stem)
-    return replace(
-        hypernetwork,
-        spec=replace(
-            spec,
-            activation_func=(spec.activation_func or "linear").lower(),
-            last_layer_dropout=spec.dropout_structure[-2] > 0,
-        ),
-    )
-
-
-def portable_form(hypernetwork: Hypernetwork, *, stem: str) -> Hypernetwork:
-    """The training form without dropout: off at inference in A1111, never off in ComfyUI.
-
-    The layers after a dropout move up in the `nn.Sequential`, so their keys are renumbered.
-    """
-    full = training_form(hypernetwork, stem=stem)
-    spec = replace(
-        full.spec,
-        dropout_structure=(0,) * len(full.spec.layer_structure),
-        last_layer_dropout=False,
-    )
-    modules = {
-        dim: (_renumbered(k, full.spec, spec, dim), _renumbered(v, full.spec, spec, dim))
-        for dim, (k, v) in full.modules.items()
-    }
-    return replace(full, spec=spec, modules=modules)
-
-
-def _renumbered(
-    state: Mapping[str, Tensor], old: HypernetworkSpec, new: HypernetworkSpec, dim: int
-) -> dict[str, Tensor]:
-    """The same tensors under the indices of the layers that hold them in the new layout."""
-    moved = dict(zip(_with_parameters(old, dim), _with_parameters(new, dim), strict=True))
-    renamed = {}
-    for key, tensor in state.items():
-        root, index, parameter = key.split(".")
-        renamed[f"{root}.{moved[int(index)]}.{parameter}"] = tensor
-    return renamed
-
-
-def _with_parameters(spec: HypernetworkSpec, dim: int) -> list[int]:
-    return [layer.index for layer in spec.layout(dim) if layer.parameters]
-
-
-def _settled(spec: HypernetworkSpec, stem: str) -> HypernetworkSpec:
-    """What every flavour has in common: the file's name, and one spelling of each number."""
-    return replace(
-        spec,
-        name=stem,
-        layer_structure=tuple(map(_number, spec.layer_structure)),
-        dropout_structure=tuple(map(_number, spec.dropout_structure)),
-    )
-
-
-def _number(value: Number) -> Number:
-    """1.0 and 1 are one structure, so they are written alike."""
-    return int(value) if value == int(value) else value
 
 
 # --- the file being written -------------------------------------------------------------------
@@ -132,7 +70,7 @@ def _number(value: Number) -> Number:
 class _Sink:
     """An output that is hashed on the way."""
 
-    def __init__(self, out: BinaryIO, progress: Progress | None) -> None:
+    def __init__(self, out: Output, progress: Progress | None) -> None:
         self.hasher = Hasher()
         self._out = out
         self._progress = progress
@@ -162,9 +100,7 @@ class _Member:
     crc32: int
 
 
-def _write_torch_zip(
-    hypernetwork: Hypernetwork, out: BinaryIO, progress: Progress | None
-) -> Written:
+def _write_torch_zip(hypernetwork: Hypernetwork, out: Output, progress: Progress | None) -> Written:
     """`archive/data.pkl`, `archive/data/0` …, `archive/version`: names that A1111 accepts."""
     modules = [(dim, hypernetwork.modules[dim]) for dim in sorted(hypernetwork.modules)]
     program = pickle_of(modules, hypernetwork.spec.as_dict())
@@ -217,13 +153,13 @@ def _padding(position: int) -> bytes:
 
 
 def write_safetensors(
-    hypernetwork: Hypernetwork, out: BinaryIO, *, stem: str, progress: Progress | None = None
+    hypernetwork: Hypernetwork, out: Output, *, stem: str, progress: Progress | None = None
 ) -> Written:
     """Write our safetensors layout: the network as it is, dropout included, named `stem`.
 
     Tensors lie in canonical order, so what follows the header is what the weights hash is over.
     """
-    spec = _settled(hypernetwork.spec, stem)
+    spec = settled_spec(hypernetwork.spec, stem=stem)
     tensors = canonical_tensors(hypernetwork)
     sink = _Sink(out, progress)
     sink.put(_safetensors_header(spec, tensors))
