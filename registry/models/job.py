@@ -4,8 +4,12 @@ A worker holds a running job by a lease that it renews with its heartbeat. `leas
 token: who has lost it can no longer write to the job, so a job ends exactly once.
 """
 
+import uuid
+
 import uuid_utils.compat as uuid_utils
 from django.db import models
+from django.db.models.functions import Now
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from registry.models.user import User
@@ -14,6 +18,20 @@ from registry.models.user import User
 class JobQuerySet(models.QuerySet["Job"]):
     def unfinished(self) -> "JobQuerySet":
         return self.filter(state__in=(Job.State.QUEUED, Job.State.RUNNING))
+
+    def due(self) -> "JobQuerySet":
+        """Waiting and allowed to start now, whose turn it is first."""
+        return self.filter(
+            models.Q(run_after=None) | models.Q(run_after__lte=Now()), state=Job.State.QUEUED
+        ).order_by("turn_at", "id")
+
+    def held_by(self, lease: uuid.UUID | None) -> "JobQuerySet":
+        """The job that this lease still holds, or nothing: the fence around every write."""
+        return self.filter(state=Job.State.RUNNING, lease=lease)
+
+    def abandoned(self) -> "JobQuerySet":
+        """Running, but nobody renewed the lease in time."""
+        return self.filter(state=Job.State.RUNNING, lease_expires_at__lt=Now())
 
 
 class Job(models.Model):
@@ -39,8 +57,10 @@ class Job(models.Model):
     owner = models.ForeignKey(
         User, null=True, blank=True, on_delete=models.SET_NULL, related_name="jobs"
     )
-    # Lower goes first.
+    # Lower goes first: each point is one minute further back in the line.
     priority = models.SmallIntegerField(default=100)
+    # The place in the line, never changed, so that nobody waits for ever: see `turn_of`.
+    turn_at = models.DateTimeField(default=timezone.now, editable=False)
     request_id = models.CharField(max_length=64, blank=True)
 
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
@@ -88,9 +108,14 @@ class Job(models.Model):
         ]
         indexes = [
             models.Index(
-                fields=["queue", "priority", "id"],
+                fields=["queue", "turn_at", "id"],
                 condition=models.Q(state="queued"),
                 name="job_waiting",
+            ),
+            models.Index(
+                fields=["owner", "queue"],
+                condition=models.Q(state__in=["queued", "running"]),
+                name="job_unfinished_of_owner",
             ),
             models.Index(
                 fields=["lease_expires_at"], condition=models.Q(state="running"), name="job_leases"
