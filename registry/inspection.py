@@ -7,11 +7,12 @@ process that came to a bad end, the report says why.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from registry.formats.flavors import Flavor
-from registry.formats.report import Report
+from registry.formats.report import Process, Report
 from registry.sandbox import Garbled, Outcome, Progress, Sandbox
 
 _sandbox: Final = Sandbox("registry.formats.jobs")
@@ -78,12 +79,14 @@ def _names(
 
 
 def _report(outcome: Outcome) -> Report:
+    process = Process(outcome.confinement, outcome.cpu_seconds, outcome.peak_rss)
     if outcome.refusal is not None:
-        return Report(findings=(outcome.refusal,))
+        return Report(findings=(outcome.refusal,), process=process)
     try:
-        return Report.from_dict(outcome.value)
+        return replace(Report.from_dict(outcome.value), process=process)
     except (KeyError, TypeError, ValueError, AttributeError):
-        return Report(findings=(Garbled(reason="its report has no shape").finding(),))
+        garbled = Garbled(reason="its report has no shape")
+        return Report(findings=(garbled.finding(),), process=process)
 
 
 def _remove(paths: Iterable[Path]) -> None:

@@ -165,7 +165,7 @@ def _a1111(app: App, facts: _Facts, allowed: re.Pattern[str]) -> Cell:
 # --- ComfyUI ----------------------------------------------------------------------------------
 
 COMFYUI_ACTIVATIONS: Final = frozenset(
-    "linear relu leakyrelu elu swish tanh sigmoid softsign mish".split()
+    ("linear", "relu", "leakyrelu", "elu", "swish", "tanh", "sigmoid", "softsign", "mish")
 )
 
 

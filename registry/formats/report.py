@@ -16,11 +16,25 @@ ACCEPTABLE = (Severity.INFO, Severity.WARNING)
 
 
 @dataclass(frozen=True)
+class Process:
+    """The child that examined the file: what confined it and what it used.
+
+    `confinement` lists what was in force: session, nobody, no-new-privs, limits, and seccomp or, on
+    a kernel without it, no-network.
+    """
+
+    confinement: tuple[str, ...]
+    cpu_seconds: float
+    peak_rss: int  # bytes, the pages of the mapped file included
+
+
+@dataclass(frozen=True)
 class Report:
     """A file's facts; most are None when it was refused, and then a finding says why.
 
     `compatibility` has the matrix under "uploaded" and under each flavour that we serve; `hashes`
-    those of the file itself, `files` those of each file that was written.
+    those of the file itself, `files` those of each file that was written. `process` is known to
+    the parent only, and no part of `from_dict`.
     """
 
     findings: tuple[Finding, ...]
@@ -35,6 +49,7 @@ class Report:
     weights: Mapping[str, JSON] | None = None
     compatibility: Mapping[str, Sequence[Mapping[str, JSON]]] = field(default_factory=dict)
     files: Mapping[Flavor, Mapping[str, str | int | None]] = field(default_factory=dict)
+    process: Process | None = None
 
     @property
     def refusal(self) -> Finding | None:
