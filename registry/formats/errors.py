@@ -411,17 +411,17 @@ class PickleRuns(Refusal, rule="pickle-running-opcode", severity=Severity.MALICI
 
 
 class PickleImport(Refusal, rule="pickle-global", severity=Severity.MALICIOUS):
-    """An import outside the closed list: `call` shows what would be done with it, if anything."""
+    """An import outside the closed list; `runs` is the first call with it, as Python."""
 
     module: str
     name: str
     opcode: str
     offset: int
-    call: str
+    runs: str
     sentence = _(
-        "Loading this file would import {module}.{name} (byte {offset} of its pickle) and run "
-        "{call}. Nothing of it was run. Don't load this file anywhere, and tell whoever gave it "
-        "to you."
+        "Loading this file would run code on your computer: {module}.{name}, as “{runs}” (byte "
+        "{offset} of its pickle). Nothing of it was run here. Don't load it anywhere, and warn "
+        "whoever gave it to you."
     )
 
 
@@ -733,14 +733,6 @@ class SafetensorsKey(Refusal, rule="safetensors-key", severity=Severity.UNSUPPOR
     )
 
 
-class SafetensorsMetadata(Refusal, rule="safetensors-metadata"):
-    reason: str
-    sentence = _(
-        "The network's settings in the safetensors header cannot be read: {reason}. "
-        "Convert the original .pt again."
-    )
-
-
 class Ambiguous(Refusal, rule="safetensors-ambiguous", severity=Severity.UNSUPPORTED):
     reason: str
     sentence = _(
@@ -778,16 +770,6 @@ class LargeMetadata(Refusal, rule="cap-metadata", severity=Severity.UNSUPPORTED)
     limit: int
     sentence = _(
         "The network's settings take {size} bytes; we read at most {limit}. Shorten its notes."
-    )
-
-
-class FieldType(Refusal, rule="schema-field-type"):
-    key: str
-    found: str
-    expected: str
-    sentence = _(
-        "The setting “{key}” is {found}; it should be {expected}. "
-        "Save the network again from AUTOMATIC1111."
     )
 
 
