@@ -275,20 +275,23 @@ def _paths() -> list[str]:
 
 @contextlib.contextmanager
 def _opened(sources: Mapping[str, Path], outputs: Mapping[str, Path]) -> Iterator[list[int]]:
-    with contextlib.ExitStack() as stack:
+    """Descriptors of all files, in order; what was created is removed again after an exception."""
+    with contextlib.ExitStack() as open_files, contextlib.ExitStack() as created:
         descriptors = []
         for path in sources.values():
             # Non-blocking: a named pipe would otherwise wait for someone to write.
             fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-            stack.enter_context(_closing(fd))
+            open_files.enter_context(_closing(fd))
             if not stat.S_ISREG(os.fstat(fd).st_mode):
                 raise OSError(f"{path} is not a regular file")
             descriptors.append(fd)
         for path in outputs.values():
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-            descriptors.append(os.open(path, flags, 0o600))
-            stack.enter_context(_closing(descriptors[-1]))
+            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            created.callback(path.unlink, missing_ok=True)
+            open_files.enter_context(_closing(fd))
+            descriptors.append(fd)
         yield descriptors
+        created.pop_all()
 
 
 @contextlib.contextmanager
