@@ -4,8 +4,6 @@ A worker holds a running job by a lease that it renews with its heartbeat. `leas
 token: who has lost it can no longer write to the job, so a job ends exactly once.
 """
 
-import uuid
-
 import uuid_utils.compat as uuid_utils
 from django.db import models
 from django.db.models.functions import Now
@@ -25,9 +23,9 @@ class JobQuerySet(models.QuerySet["Job"]):
             models.Q(run_after=None) | models.Q(run_after__lte=Now()), state=Job.State.QUEUED
         ).order_by("turn_at", "id")
 
-    def held_by(self, lease: uuid.UUID | None) -> "JobQuerySet":
-        """The job that this lease still holds, or nothing: the fence around every write."""
-        return self.filter(state=Job.State.RUNNING, lease=lease)
+    def held_by(self, claimed: "Job") -> "JobQuerySet":
+        """The row while the lease it was claimed with still holds: the fence around every write."""
+        return self.filter(pk=claimed.pk, state=Job.State.RUNNING, lease=claimed.lease)
 
     def abandoned(self) -> "JobQuerySet":
         """Running, but nobody renewed the lease in time."""

@@ -1,0 +1,110 @@
+"""The one place where errors become HTTP answers of the API.
+
+Bodies are what Civitai's clients know: `{"error": "sentence"}`, and for values that are not taken
+`{"error": {"issues": [{"path", "message", "values", "options"}]}}` — clients send a wrong value on
+purpose to read the right ones.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ValidationError as ModelValidationError
+from django.http import Http404
+from rest_framework import exceptions, status
+from rest_framework.response import Response
+from rest_framework.views import exception_handler, set_rollback
+
+from registry.keyset import BadCursor, TooManyPages
+
+
+class Issues(exceptions.APIException):
+    """400: one or more parameters or fields are not taken, each with its reason."""
+
+    status_code = status.HTTP_400_BAD_REQUEST
+
+    def __init__(self, issues: Iterable[dict[str, Any]]) -> None:
+        super().__init__()
+        self.issues = list(issues)
+
+
+class Unauthorized(exceptions.AuthenticationFailed):
+    """401 in the words that clients look for."""
+
+    default_detail = "Unauthorized"
+
+
+def issue(
+    path: str, message: str, *, options: Sequence[str] = (), code: str = "invalid_value"
+) -> dict[str, Any]:
+    """One thing that is wrong; `values` and `options` are the same list under both known names."""
+    answer: dict[str, Any] = {"code": code, "path": [path], "message": message}
+    if options:
+        answer |= {"values": list(options), "options": list(options)}
+    return answer
+
+
+def handle(error: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's EXCEPTION_HANDLER."""
+    if isinstance(error, BadCursor):
+        error = Issues([issue("cursor", "None of our pages gave this cursor out. Start without.")])
+    if isinstance(error, TooManyPages):
+        error = exceptions.Throttled(
+            detail="You've requested too many pages, please use cursors instead"
+        )
+    if isinstance(error, ModelValidationError):
+        error = Issues(_issues_of_model(error))
+    if isinstance(error, exceptions.ValidationError):
+        error = Issues(_issues_of_fields(error.detail))
+    if isinstance(error, Http404):
+        # get_object_or_404 names Django models ("No Network matches …"): not the clients' words.
+        error = exceptions.NotFound(str(error) if error.args and _is_ours(error) else None)
+    elif isinstance(error, PermissionDenied):
+        error = exceptions.PermissionDenied()
+    response = exception_handler(error, context)
+    if response is None:
+        return None
+    set_rollback()
+    response.data = {"error": _body(error)}
+    return response
+
+
+def _is_ours(error: Http404) -> bool:
+    return not str(error).startswith("No ")
+
+
+def _body(error: Exception) -> Any:
+    match error:
+        case Issues():
+            return {"issues": error.issues}
+        case exceptions.MethodNotAllowed():
+            return "Method not allowed"
+        case exceptions.NotAuthenticated() | exceptions.AuthenticationFailed():
+            return "Unauthorized"
+        case exceptions.APIException():
+            return str(error.detail)
+        case _:
+            return "Error"
+
+
+def _issues_of_model(error: ModelValidationError) -> Iterable[dict[str, Any]]:
+    if hasattr(error, "error_dict"):
+        for path, messages in error.message_dict.items():
+            for message in messages:
+                yield issue("" if path == "__all__" else path, message)
+    else:
+        for message in error.messages:
+            yield issue("", message)
+
+
+def _issues_of_fields(detail: Any, path: str = "") -> Iterable[dict[str, Any]]:
+    if isinstance(detail, Mapping):
+        for key, value in detail.items():
+            name = "" if key == "non_field_errors" else str(key)
+            yield from _issues_of_fields(value, f"{path}.{name}".strip("."))
+    elif isinstance(detail, list):
+        for position, value in enumerate(detail):
+            nested = f"{path}[{position}]" if isinstance(value, Mapping) else path
+            yield from _issues_of_fields(value, nested)
+    else:
+        yield issue(path, str(detail), code=getattr(detail, "code", "invalid"))

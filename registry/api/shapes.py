@@ -1,0 +1,281 @@
+"""The shapes of the API, built from rows: Civitai's names and types, and ours beside them.
+
+Plain functions: a hundred networks with all their versions and files are thousands of fields, and
+serializer classes would take longer than the database. `registry.api.schema` describes the same
+shapes for OpenAPI, and the tests hold the two together. Never null where a list or a number is
+promised: clients break on it.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from registry.markdown import to_html
+from registry.models import ContentLevel, File, Network, Picture, User, Version
+
+JSON = dict[str, Any]
+
+# Civitai's bits: PG, R, XXX.
+NSFW_LEVELS: Final[Mapping[str, int]] = {
+    ContentLevel.GENERAL: 1,
+    ContentLevel.MATURE: 4,
+    ContentLevel.EXPLICIT: 16,
+}
+NSFW_NAMES: Final[Mapping[str, str]] = {
+    ContentLevel.GENERAL: "None",
+    ContentLevel.MATURE: "Mature",
+    ContentLevel.EXPLICIT: "X",
+}
+MODES: Final[Mapping[str, str]] = {
+    Network.Status.ARCHIVED: "Archived",
+    Network.Status.TAKEN_DOWN: "TakenDown",
+}
+DEFAULT_PICTURE_WIDTH: Final = 450
+
+
+def model(network: Network, *, origin: str) -> JSON:
+    """A network with its versions, newest first; `origin` is this host, "https://hub.example"."""
+    return {
+        "id": network.pk,
+        "name": network.name,
+        "description": to_html(network.description),
+        "kind": network.kind,
+        "address": f"{origin}/{network.creator.username}/{network.slug}",
+        "licence": network.licence,
+        **permissions(network),
+        "type": "Hypernetwork",
+        "minor": False,
+        "sfwOnly": False,
+        "poi": False,
+        **nsfw(network.content_level),
+        "availability": "Public",
+        "cosmetic": None,
+        "supportsGeneration": False,
+        "baseModels": network.base_models,
+        **mode(network),
+        "stats": {
+            "downloadCount": network.download_count,
+            "thumbsUpCount": network.like_count,
+            "thumbsDownCount": 0,
+            "commentCount": network.comment_count,
+            "tippedAmountCount": 0,
+        },
+        "creator": creator(network.creator, origin=origin),
+        "tags": [tag.name for tag in network.tags.all()],
+        "modelVersions": [
+            version_in_model(each, network, origin=origin) for each in network.versions.all()
+        ],
+    }
+
+
+def version_in_model(version: Version, network: Network, *, origin: str) -> JSON:
+    return {
+        "id": version.pk,
+        "name": version.name,
+        "nsfwLevel": NSFW_LEVELS[network.content_level],
+        "createdAt": moment(version.created_at),
+        "publishedAt": moment(version.published_at),
+        "status": version.status.replace("_", " ").title().replace(" ", ""),
+        "statusReason": version.status_reason,
+        "availability": "Public",
+        "trainedWords": version.trigger_words,
+        "baseModel": version.base_model or "Other",
+        "baseModelType": "Standard",
+        "description": to_html(version.changelog),
+        "stats": {
+            "downloadCount": version.download_count,
+            "thumbsUpCount": 0,
+            "thumbsDownCount": 0,
+        },
+        "files": [file(each, version, origin=origin) for each in version.files.all()],
+        "images": [image(each, origin=origin) for each in version.pictures.all()],
+        "downloadUrl": download_address(version, origin=origin),
+        "settings": {
+            "strength": version.recommended_strength,
+            "minStrength": version.min_strength,
+            "maxStrength": version.max_strength,
+            "source": version.strength_source or "not measured",
+        },
+        "network": {
+            "layerStructure": version.layer_structure,
+            "activation": version.activation or "linear",
+            "layerNorm": version.is_layer_norm,
+            "dropout": version.dropout_structure,
+            "dims": version.dims,
+            "step": version.step,
+            "parameters": version.parameters,
+            "trainedOn": {
+                "name": version.trained_on_name or None,
+                "hash": version.trained_on_hash or None,
+            },
+        },
+        "compatibility": version.facts.get("compatibility", []),
+        "previewGrid": None,
+    }
+
+
+def version(version: Version, *, origin: str) -> JSON:
+    """A version alone, by id or by hash: what it belongs to, and pictures with what they say."""
+    network = version.network
+    shape = version_in_model(version, network, origin=origin)
+    return shape | {
+        "images": [image(each, origin=origin, with_meta=True) for each in version.pictures.all()],
+        "modelId": network.pk,
+        "updatedAt": moment(version.updated_at),
+        "trainingStatus": None,
+        "trainingDetails": None,
+        "uploadType": "Created",
+        "usageControl": "Download",
+        "air": air(version, network),
+        "model": {
+            "name": network.name,
+            "type": "Hypernetwork",
+            "nsfw": network.content_level != ContentLevel.GENERAL,
+            "poi": False,
+            **mode(network),
+            "creator": network.creator.username,
+            "tags": [tag.name for tag in network.tags.all()],
+        },
+    }
+
+
+def version_mini(version: Version, *, origin: str) -> JSON:
+    """The least that a download needs to know."""
+    primary = next((each for each in version.files.all() if each.is_primary), None)
+    return {
+        "id": version.pk,
+        "air": air(version, version.network),
+        "versionName": version.name,
+        "modelName": version.network.name,
+        "baseModel": version.base_model or "Other",
+        "availability": "Public",
+        "publishedAt": moment(version.published_at),
+        "size": primary.size if primary else 0,
+        "fileName": primary.name if primary else "",
+        "hashes": hashes(primary) if primary else {},
+        "downloadUrls": [download_address(version, origin=origin)],
+    }
+
+
+def file(file: File, version: Version, *, origin: str) -> JSON:
+    return {
+        "id": file.pk,
+        "sizeKB": file.size / 1024,
+        "name": file.name,
+        "type": "Model",
+        "flavor": file.flavour,
+        # Only what the reader accepted is ever written and served.
+        "pickleScanResult": "Success",
+        "pickleScanMessage": "Written by this hub from checked weights; it can run nothing.",
+        **virus_scan(version),
+        "metadata": {"format": file.format, "size": "full", "fp": version.dtype},
+        "hashes": hashes(file),
+        "primary": file.is_primary,
+        "downloadUrl": download_address(version, origin=origin, file=file),
+    }
+
+
+def virus_scan(version: Version) -> JSON:
+    """What a virus scanner said of the upload; "Pending" where none was asked."""
+    original = getattr(version, "original", None)
+    opinions = original.opinions if original else []
+    clam: JSON = next((each for each in opinions if each.get("scanner") == "ClamAV"), {})
+    results = {"clean": "Success", "infected": "Danger", "error": "Error"}
+    return {
+        "virusScanResult": results.get(clam.get("verdict", ""), "Pending"),
+        "virusScanMessage": clam.get("message") or "Not scanned by ClamAV.",
+        "scannedAt": moment(original.scanned_at) if original else None,
+    }
+
+
+def hashes(file: File) -> dict[str, str]:
+    """Upper-case, as clients compare them; AutoV1 and AutoV3 only where the file has them."""
+    every = {
+        "AutoV1": file.autov1,
+        "AutoV2": file.autov2,
+        "AutoV3": file.autov3,
+        "SHA256": file.sha256,
+        "CRC32": file.crc32,
+        "BLAKE3": file.blake3,
+    }
+    return {name: value.upper() for name, value in every.items() if value}
+
+
+def image(picture: Picture, *, origin: str, with_meta: bool = False) -> JSON:
+    shape = {
+        "id": picture.pk,
+        "url": picture_address(picture, origin=origin),
+        **nsfw(picture.content_level),
+        "width": picture.width,
+        "height": picture.height,
+        "hash": picture.blurhash,
+        "type": "image",
+        "hasMeta": bool(picture.meta),
+        "hasPositivePrompt": bool(picture.meta.get("prompt")),
+        "onSite": picture.is_preview,
+    }
+    return shape | {"meta": picture.meta or None} if with_meta else shape
+
+
+def image_in_list(picture: Picture, *, origin: str, with_meta: bool) -> JSON:
+    """An item of `GET images`: there the level is a word, and reactions are counted."""
+    reactions = ("cry", "laugh", "like", "dislike", "heart", "comment")
+    versions = list(picture.versions.all())
+    return image(picture, origin=origin) | {
+        "nsfwLevel": NSFW_NAMES[picture.content_level],
+        "createdAt": moment(picture.created_at),
+        "postId": picture.pk,
+        "stats": {f"{name}Count": 0 for name in reactions},
+        "meta": (picture.meta or None) if with_meta else None,
+        "username": picture.owner.username,
+        "baseModel": versions[0].base_model if versions else "Other",
+        "modelVersionIds": [each.pk for each in versions],
+    }
+
+
+def permissions(network: Network) -> JSON:
+    return {
+        "allowNoCredit": network.allow_no_credit,
+        "allowCommercialUse": network.allow_commercial_use,
+        "allowDerivatives": network.allow_derivatives,
+        "allowDifferentLicense": network.allow_different_licence,
+    }
+
+
+def nsfw(level: str) -> JSON:
+    return {"nsfw": level != ContentLevel.GENERAL, "nsfwLevel": NSFW_LEVELS[level]}
+
+
+def mode(network: Network) -> JSON:
+    """Present only on tombstones."""
+    return {"mode": MODES[network.status]} if network.status in MODES else {}
+
+
+def creator(user: User, *, origin: str) -> JSON:
+    image = f"{origin}/media/{user.avatar}" if user.avatar else None
+    return {"username": user.username, "image": image}
+
+
+def air(version: Version, network: Network) -> str:
+    family = "sd2" if version.base_model.startswith("SD 2") else "sd1"
+    return f"urn:air:{family}:hypernetwork:hyperhub:{network.pk}@{version.pk}"
+
+
+def download_address(version: Version, *, origin: str, file: File | None = None) -> str:
+    """The primary file has the version's own address, without a query: clients rely on it."""
+    address = f"{origin}/api/download/models/{version.pk}"
+    if file is None or file.is_primary:
+        return address
+    return f"{address}?type=Model&format={file.format}&flavor={file.flavour}"
+
+
+def picture_address(picture: Picture, *, origin: str) -> str:
+    """`/width=450/` stands for any width: clients put their own in its place."""
+    return f"{origin}/pictures/{picture.sha256}/width={DEFAULT_PICTURE_WIDTH}/{picture.pk}.webp"
+
+
+def moment(at: datetime | None) -> str | None:
+    """ISO 8601 in UTC with milliseconds and Z, as JavaScript writes it."""
+    if at is None:
+        return None
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

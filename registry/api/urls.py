@@ -1,0 +1,19 @@
+"""`/api/v1/`."""
+
+from django.urls import path
+
+from registry.api import lists, models, versions
+
+urlpatterns = [
+    path("models", models.ModelList.as_view()),
+    path("models/<int:network_id>", models.ModelDetail.as_view()),
+    path("model-versions/by-hash", versions.VersionsByHash.as_view()),
+    path("model-versions/by-hash/ids", versions.VersionIdsByHash.as_view()),
+    path("model-versions/by-hash/<str:digest>", versions.VersionByHash.as_view()),
+    path("model-versions/mini/<int:version_id>", versions.VersionMini.as_view()),
+    path("model-versions/<int:version_id>", versions.VersionDetail.as_view()),
+    path("images", lists.ImageList.as_view()),
+    path("creators", lists.CreatorList.as_view()),
+    path("tags", lists.TagList.as_view()),
+    path("enums", lists.Enums.as_view()),
+]

@@ -1,0 +1,87 @@
+"""`GET model-versions`: by id, and by any hash of the bytes that we serve or that were uploaded."""
+
+from typing import Any, Final
+
+from django.http import Http404
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from registry.api import shapes
+from registry.api.errors import Issues, issue
+from registry.api.reading import PublicRead, origin_of
+from registry.catalogue import versions_alone, versions_by_hash, versions_by_sha256
+from registry.models import ContentLevel, Version
+
+MAX_HASHES: Final = 100
+MAX_HASHES_FOR_IDS: Final = 10_000
+NOT_FOUND: Final = "Model not found"
+
+
+class VersionDetail(PublicRead):
+    def get(self, request: Request, version_id: int) -> Response:
+        return Response(shapes.version(_visible(request, version_id), origin=origin_of(request)))
+
+
+class VersionMini(PublicRead):
+    def get(self, request: Request, version_id: int) -> Response:
+        version = _visible(request, version_id)
+        return Response(shapes.version_mini(version, origin=origin_of(request)))
+
+
+class VersionByHash(PublicRead):
+    max_age = 3600
+    stale = 1800
+
+    def get(self, request: Request, digest: str) -> Response:
+        found = versions_by_hash(digest).filter(pk__in=Version.objects.visible_to(request.user))
+        version = versions_alone(found, up_to=ContentLevel.EXPLICIT).first()
+        if version is None:
+            raise Http404(NOT_FOUND)
+        return Response(shapes.version(version, origin=origin_of(request)))
+
+
+class VersionsByHash(PublicRead):
+    """POST, though it only reads: a hundred hashes do not fit into an address."""
+
+    def post(self, request: Request) -> Response:
+        ids = {version for version, _, _ in _matches(request, most=MAX_HASHES)}
+        found = versions_alone(Version.objects.filter(pk__in=ids), up_to=ContentLevel.EXPLICIT)
+        origin = origin_of(request)
+        return Response([shapes.version(version, origin=origin) for version in found])
+
+
+class VersionIdsByHash(PublicRead):
+    def post(self, request: Request) -> Response:
+        return Response(
+            [
+                {"modelVersionId": version, "modelId": network, "hash": digest.upper()}
+                for version, network, digest in _matches(request, most=MAX_HASHES_FOR_IDS)
+            ]
+        )
+
+
+def _visible(request: Request, version_id: int) -> Version:
+    visible = Version.objects.visible_to(request.user).filter(pk=version_id)
+    version = versions_alone(visible, up_to=ContentLevel.EXPLICIT).first()
+    if version is None:
+        raise Http404(NOT_FOUND)
+    return version
+
+
+def _matches(request: Request, *, most: int) -> list[tuple[int, int, str]]:
+    digests = _sha256_list(request.data, most=most)
+    return versions_by_sha256(digests, among=Version.objects.visible_to(request.user))
+
+
+def _sha256_list(data: Any, *, most: int) -> list[str]:
+    """The body: a JSON array of SHA256 in hex."""
+    if not isinstance(data, list) or len(data) > most:
+        raise Issues([issue("", f"Send a JSON array of at most {most} SHA256 hashes.")])
+    for position, value in enumerate(data):
+        if not isinstance(value, str) or len(value) != 64 or not _is_hex(value):
+            raise Issues([issue(str(position), "A SHA256 has 64 hex digits.")])
+    return [value.lower() for value in data]
+
+
+def _is_hex(text: str) -> bool:
+    return all(character in "0123456789abcdefABCDEF" for character in text)

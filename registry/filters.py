@@ -1,0 +1,179 @@
+"""What the catalogue can be asked for: one FilterSet for the API and the pages."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import ClassVar, Final
+
+import django_filters as filters
+from django import forms
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import QuerySet
+from django.http import QueryDict
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from registry import search
+from registry.formats.compatibility import App
+from registry.keyset import LARGEST_KEY, Order
+from registry.models import BaseModelName, ContentLevel, Network, User
+
+# Every sort is a total order with an index of its own; the first is the default.
+SORTS: Final = {
+    "Highest Rated": Order("like_count"),
+    "Most Downloaded": Order("download_count"),
+    "Most Liked": Order("like_count"),
+    "Most Discussed": Order("comment_count"),
+    "Most Collected": Order("collected_count"),
+    "Most Images": Order("picture_count"),
+    "Newest": Order("last_version_at"),
+    "Oldest": Order("last_version_at", descending=False),
+}
+DEFAULT_SORT: Final = next(iter(SORTS))
+PERIODS: Final = {
+    "AllTime": None,
+    "Year": timedelta(days=365),
+    "Month": timedelta(days=30),
+    "Week": timedelta(days=7),
+    "Day": timedelta(days=1),
+}
+# The types that clients of this API ask for; this hub has one of them.
+OUR_TYPE: Final = "Hypernetwork"
+TYPES: Final = (
+    "Checkpoint",
+    "TextualInversion",
+    OUR_TYPE,
+    "AestheticGradient",
+    "LORA",
+    "LoCon",
+    "DoRA",
+    "Controlnet",
+    "Upscaler",
+    "MotionModule",
+    "VAE",
+    "Poses",
+    "Wildcards",
+    "Workflows",
+    "Detection",
+    "Other",
+)
+# "a1111-old" for A1111 ≤1.9: addresses want words.
+APPS: Final = {app.name.lower().replace("_", "-"): app for app in App}
+# What people type for a family of base models.
+FAMILIES: Final = {
+    "sd1": (BaseModelName.SD_1_4, BaseModelName.SD_1_5),
+    "sd2": (
+        BaseModelName.SD_2_0,
+        BaseModelName.SD_2_0_768,
+        BaseModelName.SD_2_1,
+        BaseModelName.SD_2_1_768,
+    ),
+}
+
+
+def _choices(values: Iterable[str]) -> list[tuple[str, str]]:
+    return [(value, value) for value in values]
+
+
+def content_level(viewer: User | AnonymousUser, *, asked: bool | None) -> ContentLevel:
+    """The strongest content to show: as asked (`nsfw`), else as the viewer wishes, else general."""
+    if asked is not None:
+        return ContentLevel.EXPLICIT if asked else ContentLevel.GENERAL
+    return ContentLevel(getattr(viewer, "content_level", ContentLevel.GENERAL))
+
+
+class NumbersField(forms.Field):
+    """Whole numbers, repeated or with commas: `ids=1&ids=2`, `ids=1,2`."""
+
+    widget = forms.SelectMultiple
+    MOST = 100
+
+    def to_python(self, value: list[str] | None) -> list[int]:
+        texts = [text for part in value or [] for text in part.split(",") if text.strip()]
+        try:
+            numbers = [int(text) for text in texts]
+        except ValueError:
+            raise forms.ValidationError(_("Whole numbers only.")) from None
+        if len(numbers) > self.MOST or any(not 0 <= n <= LARGEST_KEY for n in numbers):
+            raise forms.ValidationError(_("At most 100 numbers, none below 0."))
+        return numbers
+
+
+class NumbersFilter(filters.Filter):  # type: ignore[misc]  # django-filter has no types
+    field_class = NumbersField
+
+
+class NetworkFilter(filters.FilterSet):  # type: ignore[misc]
+    """Listed networks that answer to all the parameters; `order` says in which order.
+
+    The search language of `query` is taken apart first: `kind:style` there is `kind=style` here.
+    """
+
+    query = filters.CharFilter(method="by_query")
+    ids = NumbersFilter(field_name="pk", lookup_expr="in")
+    tag = filters.CharFilter(method="by_tag")
+    username = filters.CharFilter(field_name="creator__username", lookup_expr="iexact")
+    types = filters.MultipleChoiceFilter(choices=_choices(TYPES), method="by_types")
+    kind = filters.MultipleChoiceFilter(choices=_choices(Network.Kind.values))
+    baseModels = filters.MultipleChoiceFilter(
+        field_name="base_models", choices=_choices(BaseModelName.values), method="by_overlap"
+    )
+    activation = filters.CharFilter(method="by_activation")
+    works_with = filters.MultipleChoiceFilter(choices=_choices(APPS), method="by_overlap")
+    minSize = filters.NumberFilter(field_name="file_size", lookup_expr="gte", min_value=0)
+    maxSize = filters.NumberFilter(field_name="file_size", lookup_expr="lte", min_value=0)
+    period = filters.ChoiceFilter(choices=_choices(PERIODS), method="by_period")
+    # These two decide the level and the order, not which rows: see the properties below.
+    nsfw = filters.BooleanFilter(method="leave")
+    sort = filters.ChoiceFilter(choices=_choices(SORTS), method="leave")
+
+    class Meta:
+        model = Network
+        fields: ClassVar[list[str]] = []
+
+    def __init__(self, data: QueryDict, *, viewer: User | AnonymousUser) -> None:
+        self.viewer = viewer
+        self.parsed = search.parse(data.get("query", ""))
+        super().__init__(self._with_terms(data), queryset=Network.objects.all())
+
+    def _with_terms(self, data: QueryDict) -> QueryDict:
+        """The parameters, and the prefixed terms of the query where no parameter says it."""
+        terms = data.copy()
+        for name, value in self.parsed.filters.items():
+            terms.setlistdefault(name, list(FAMILIES.get(value.lower(), (value,))))
+        return terms
+
+    @property
+    def level(self) -> ContentLevel:
+        return content_level(self.viewer, asked=self.form.cleaned_data.get("nsfw"))
+
+    @property
+    def order(self) -> Order:
+        return SORTS[self.form.cleaned_data.get("sort") or DEFAULT_SORT]
+
+    def filter_queryset(self, queryset: QuerySet[Network]) -> QuerySet[Network]:
+        found: QuerySet[Network] = super().filter_queryset(Network.objects.listed(up_to=self.level))
+        return found
+
+    def by_query(self, networks: QuerySet[Network], *_: object) -> QuerySet[Network]:
+        return search.matching(networks, self.parsed)
+
+    def by_tag(self, networks: QuerySet[Network], _: str, name: str) -> QuerySet[Network]:
+        return networks.filter(tag_ids__overlap=search.tag_ids({search.normal_tag(name)}))
+
+    def by_types(self, networks: QuerySet[Network], _: str, types: list[str]) -> QuerySet[Network]:
+        return networks if not types or OUR_TYPE in types else networks.none()
+
+    def by_overlap(
+        self, networks: QuerySet[Network], column: str, values: list[str]
+    ) -> QuerySet[Network]:
+        return networks.filter(**{f"{column}__overlap": values}) if values else networks
+
+    def by_activation(self, networks: QuerySet[Network], _: str, name: str) -> QuerySet[Network]:
+        return networks.filter(activations__contains=[name.lower()])
+
+    def by_period(self, networks: QuerySet[Network], _: str, name: str) -> QuerySet[Network]:
+        age = PERIODS[name]
+        return networks.filter(last_version_at__gte=timezone.now() - age) if age else networks
+
+    def leave(self, networks: QuerySet[Network], *_: object) -> QuerySet[Network]:
+        return networks
