@@ -12,7 +12,7 @@ import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from hub.embedded.paths import DataFolder, default_data_folder
+from hub.embedded.paths import DataFolder, broker_url, default_data_folder
 from hub.embedded.secrets import read_or_invent_secret
 from hub.logging import logging_settings
 
@@ -120,6 +120,8 @@ COTTON_DIR = "components"
 
 # --- Database, cache, broker -------------------------------------------------------------------
 DATABASES = {"default": env.db_url_config(env.str("DATABASE_URL", DATA.database_url))}
+# A pooled connection is asked before use, so that a restarted Postgres costs nobody an error.
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DATABASES["default"]["OPTIONS"] = {
     **DATABASES["default"].get("OPTIONS", {}),
     # Sized by gunicorn's threads; a pool spares every request a connection.
@@ -138,7 +140,50 @@ CACHES = {
         "KEY_PREFIX": "hyperhub",
     }
 }
-CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
+
+# --- Jobs ---------------------------------------------------------------------------------------
+# The truth is the job's row; these are about the messages that wake workers (see registry.jobs).
+CELERY_BROKER_URL = broker_url(REDIS_URL)
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    # Here and not in the URL, where it is a TypeError. Messages are acknowledged before the work,
+    # so none outlasts it; one that is delivered twice finds nothing to do.
+    "visibility_timeout": 3600,
+    "socket_timeout": 10,
+    "socket_connect_timeout": 2,
+    "socket_keepalive": True,
+}
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # for ever
+CELERY_BROKER_CHANNEL_ERROR_RETRY = True
+CELERY_TASK_DEFAULT_QUEUE = "housekeeping"
+CELERY_TASK_IGNORE_RESULT = True
+# A request does not wait for a broker that is away: the reaper sends the message later.
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+# One job at a time, in the process itself: CUDA must not be forked, and TERM reaches the job.
+CELERY_WORKER_POOL = "solo"
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True  # late acks only: there are none
+JOB_REAP_SECONDS = env.float("JOB_REAP_SECONDS", 15)
+CELERY_BEAT_SCHEDULE_FILENAME = str(DATA.root / "beat-schedule")
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
+    "reap": {
+        "task": "jobs.reap",
+        "schedule": JOB_REAP_SECONDS,
+        # What waited longer has been overtaken by the next one.
+        "options": {"expires": JOB_REAP_SECONDS},
+    },
+    # A periodic job: "name": {"task": "jobs.start", "args": ["KIND"], "schedule": crontab(…)}
+}
+JOB_LEASE_SECONDS = env.float("JOB_LEASE_SECONDS", 45)
+JOB_HEARTBEAT_SECONDS = env.float("JOB_HEARTBEAT_SECONDS", 10)
+JOB_PROGRESS_SECONDS = env.float("JOB_PROGRESS_SECONDS", 1)
+JOB_RETRY_SECONDS = env.float("JOB_RETRY_SECONDS", 10)
+WORKER_PRESENCE_SECONDS = env.float("WORKER_PRESENCE_SECONDS", 5)
+# The queues that `/readyz` expects a living worker for.
+WORKER_QUEUES = env.list("WORKER_QUEUES", default=["ingest", "render", "train"])
 
 # --- Files --------------------------------------------------------------------------------------
 STATIC_URL = "/static/"

@@ -64,6 +64,13 @@ class DataFolder:
         return f"unix://{self.valkey_socket}"
 
 
+def broker_url(redis_url: str) -> str:
+    """In Celery's spelling: `unix://PATH?db=1` is `redis+socket://PATH?virtual_host=1`."""
+    if not redis_url.startswith("unix://"):
+        return redis_url
+    return redis_url.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=", 1)
+
+
 def default_data_folder() -> DataFolder:
     """`data/` in the checkout, unless Postgres could not go there.
 
