@@ -15,16 +15,15 @@ import signal
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from queue import SimpleQueue
 from types import ModuleType
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from registry import confinement
 from registry.formats.errors import Refusal
-
-T = TypeVar("T")
 
 MESSAGE_CAP: Final = 1 << 16
 DESCRIPTORS_CAP: Final = 8
@@ -66,20 +65,37 @@ class Job:
                 self._told = self._done
                 self.say({"progress": self._done, "total": self._total})
 
-    def alongside(self, errand: Callable[[], T]) -> Callable[[], T]:
-        """Run `errand` in the second thread; call what is returned to wait for its result."""
-        outcome: SimpleQueue[Callable[[], T]] = SimpleQueue()
+    def together(self, *errands: Callable[[], Any]) -> list[Any]:
+        """Run errands in both threads, each taking the next one in turn; their results in order.
 
-        def run() -> None:
-            try:
-                value = errand()
-            except BaseException as error:  # carried over to whoever waits
-                outcome.put(_raiser(error))
-            else:
-                outcome.put(lambda: value)
+        Raises what the first errand that failed has raised.
+        """
+        left = deque(enumerate(errands))
+        results: list[Any] = [None] * len(errands)
+        failures: dict[int, BaseException] = {}
+        helper_done = threading.Event()
 
-        self._errands.put(run)
-        return lambda: outcome.get()()
+        def work() -> None:
+            while left:
+                try:
+                    n, errand = left.popleft()
+                except IndexError:  # the other thread was faster
+                    return
+                try:
+                    results[n] = errand()
+                except BaseException as error:  # raised again below
+                    failures[n] = error
+
+        def help_out() -> None:
+            work()
+            helper_done.set()
+
+        self._errands.put(help_out)
+        work()
+        helper_done.wait()
+        if failures:
+            raise failures[min(failures)]
+        return results
 
     def say(self, line: Mapping[str, Any]) -> None:
         data = memoryview(json.dumps(line).encode() + b"\n")
@@ -89,13 +105,6 @@ class Job:
     def _run_errands(self) -> None:
         while True:
             self._errands.get()()
-
-
-def _raiser(error: BaseException) -> Callable[[], Any]:
-    def throw() -> Any:
-        raise error
-
-    return throw
 
 
 def serve(control_fd: int, jobs_name: str) -> None:

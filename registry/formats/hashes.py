@@ -134,20 +134,24 @@ class Hasher:
 
 
 def hash_bytes(
-    data: Buffer, *, verified: Sequence[Span] = (), progress: Progress | None = None
+    data: Buffer, *, crc32: int | None = None, progress: Progress | None = None
 ) -> Hashes:
-    """All hashes of a whole file, mapped or in memory.
-
-    `verified` are spans whose CRC32 a reader has computed, in order: it is not computed again.
-    """
+    """All hashes of a whole file, mapped or in memory; its CRC32 may be known already."""
     hasher = Hasher()
-    view = memoryview(data).cast("B")
     each = None if progress is None else lambda chunk: progress(len(chunk))
-    for span in verified:
-        hasher.update(view[hasher.size : span.offset], each=each)
-        hasher.update(view[span.offset : span.offset + span.length], crc32=span.crc32, each=each)
-    hasher.update(view[hasher.size :], each=each)
+    hasher.update(data, crc32=crc32, each=each)
     return hasher.hashes()
+
+
+def crc32_of(data: Buffer, *, verified: Sequence[Span] = ()) -> int:
+    """The CRC32 of a whole file; spans that a reader has verified, in order, are not read again."""
+    view = memoryview(data).cast("B")
+    crc, done = 0, 0
+    for span in verified:
+        crc = zlib.crc32(view[done : span.offset], crc)
+        crc = combine_crc32(crc, span.crc32, span.length)
+        done = span.offset + span.length
+    return zlib.crc32(view[done:], crc)
 
 
 def chunks(view: memoryview) -> Iterator[memoryview]:

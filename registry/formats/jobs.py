@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict
-from typing import Any, Final, Protocol, TypeVar
+from dataclasses import asdict, replace
+from typing import Any, Final, Protocol
 
 from registry.formats import compatibility, weights, writer
 from registry.formats.errors import LargeFile, Refusal
 from registry.formats.flavors import Flavor
-from registry.formats.hashes import Buffer, Hashes, hash_bytes, weights_hash
+from registry.formats.hashes import Buffer, Hashes, crc32_of, hash_bytes, weights_hash
 from registry.formats.hypernetwork import Hypernetwork
 from registry.formats.reader import Reading, read
 from registry.formats.report import Report
+from registry.formats.source import MAX_FILE_BYTES
 
-T = TypeVar("T")
 Files = dict[Flavor, writer.Written]
 
 
@@ -34,7 +34,7 @@ class Job(Protocol):
     def outputs(self) -> Mapping[str, int]: ...
     def expect(self, total: int) -> None: ...
     def progress(self, amount: int) -> object: ...
-    def alongside(self, errand: Callable[[], T]) -> Callable[[], T]: ...
+    def together(self, *errands: Callable[[], Any]) -> list[Any]: ...
 
 
 def examine(job: Job) -> dict[str, Any]:
@@ -45,18 +45,26 @@ def examine(job: Job) -> dict[str, Any]:
     where it would not differ from the portable one.
     """
     view = job.sources["file"]
-    try:
-        reading = read(view, stem=job.parameters["stem"])
-    except Refusal as refusal:
-        return _refused(job, view, refusal).as_dict()
+    if len(view) > MAX_FILE_BYTES:
+        refusal = LargeFile(size=len(view), limit=MAX_FILE_BYTES)
+        return Report(findings=(refusal.finding(),)).as_dict()
     job.expect((2 + len(job.outputs)) * len(view))
-    rest = job.alongside(lambda: _hash_and_write_pickles(job, view, reading))
-    files, weights_name = _write_safetensors(job, reading.hypernetwork)
-    report = _report(job, reading)
-    hashes, pickles = rest()
+    hashes, reading = job.together(
+        lambda: hash_bytes(view, crc32=0, progress=job.progress),  # the CRC comes from the reader
+        lambda: _read(job, view),
+    )
+    if isinstance(reading, Refusal):
+        hashed = _with_crc32(hashes, crc32_of(view))
+        return Report(findings=(reading.finding(),), hashes=hashed).as_dict()
+    hashed = _with_crc32(hashes, crc32_of(view, verified=reading.container.verified))
+    (files, weights_name), pickles, report = job.together(
+        lambda: _write_safetensors(job, reading.hypernetwork),
+        lambda: _write(job, reading.hypernetwork, (Flavor.PORTABLE, Flavor.TRAINING)),
+        lambda: _report(job, reading),
+    )
     return {
         **report.as_dict(),
-        "hashes": {**hashes.as_dict(), "weights": weights_name},
+        "hashes": {**hashed, "weights": weights_name},
         "files": {flavor: w.hashes.as_dict() for flavor, w in (pickles | files).items()},
     }
 
@@ -64,18 +72,15 @@ def examine(job: Job) -> dict[str, Any]:
 VERBS: Final = {"examine": examine}
 
 
-def _refused(job: Job, view: memoryview, refusal: Refusal) -> Report:
-    """Hashed all the same, so that the same file is known when it comes again."""
-    job.expect(len(view))
-    too_large = isinstance(refusal, LargeFile)
-    hashes = {} if too_large else hash_bytes(view, progress=job.progress).as_dict()
-    return Report(findings=(refusal.finding(),), hashes=hashes)
+def _read(job: Job, view: memoryview) -> Reading[Hypernetwork] | Refusal:
+    try:
+        return read(view, stem=job.parameters["stem"])
+    except Refusal as refusal:
+        return refusal
 
 
-def _hash_and_write_pickles(job: Job, view: memoryview, reading: Reading) -> tuple[Hashes, Files]:
-    verified = reading.container.verified
-    hashes = hash_bytes(view, verified=verified, progress=job.progress)
-    return hashes, _write(job, reading.hypernetwork, (Flavor.PORTABLE, Flavor.TRAINING))
+def _with_crc32(hashes: Hashes, crc32: int) -> dict[str, str | int | None]:
+    return replace(hashes, crc32=f"{crc32:08x}").as_dict()
 
 
 def _write_safetensors(job: Job, hypernetwork: Hypernetwork) -> tuple[Files, str]:
@@ -105,12 +110,12 @@ def _write(job: Job, hypernetwork: Hypernetwork, flavors: Iterable[Flavor]) -> F
     return files
 
 
-def _report(job: Job, reading: Reading) -> Report:
+def _report(job: Job, reading: Reading[Hypernetwork]) -> Report:
     """All but the hashes."""
     hypernetwork = reading.hypernetwork
     facts = weights.facts(hypernetwork)
     return Report(
-        findings=(*reading.findings, *weights.findings(facts)),
+        findings=(*reading.findings, *facts.findings()),
         container=reading.container.kind,
         spec=hypernetwork.spec.as_dict(),
         dims=hypernetwork.dims,
@@ -123,7 +128,7 @@ def _report(job: Job, reading: Reading) -> Report:
     )
 
 
-def _compatibility(job: Job, reading: Reading) -> dict[str, Any]:
+def _compatibility(job: Job, reading: Reading[Hypernetwork]) -> dict[str, Any]:
     spec = reading.hypernetwork.spec
     served = [f for f in Flavor if f is not Flavor.TRAINING or spec.use_dropout]
     stem, suffix = job.parameters["stem"], job.parameters["suffix"]

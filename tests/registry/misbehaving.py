@@ -22,10 +22,10 @@ def measure(job: Job) -> dict[str, Any]:
     job.expect(16 << 20)
     for _ in range(4):
         job.progress(4 << 20)
-    count = job.alongside(lambda: sum(map(len, job.sources.values())))
+    (count,) = job.together(lambda: sum(map(len, job.sources.values())))
     for name, fd in job.outputs.items():
         os.write(fd, name.encode())
-    return {"parameters": dict(job.parameters), "size": count(), "environment": dict(os.environ)}
+    return {"parameters": dict(job.parameters), "size": count, "environment": dict(os.environ)}
 
 
 def refuse(job: Job) -> None:
@@ -36,8 +36,25 @@ def fail(job: Job) -> None:
     raise ValueError("text from a hostile file")
 
 
-def fail_alongside(job: Job) -> None:
-    job.alongside(lambda: fail(job))()
+def fail_in_the_other_thread(job: Job) -> None:
+    _in_the_other_thread(job, lambda: fail(job))
+
+
+def _in_the_other_thread(job: Job, act: Callable[[], object]) -> None:
+    """Keep this thread busy until the other one has done the act."""
+    acted = threading.Event()
+    here = threading.get_ident()
+
+    def errand() -> None:
+        if threading.get_ident() == here:
+            acted.wait()
+        else:
+            try:
+                act()
+            finally:
+                acted.set()
+
+    job.together(errand, errand)
 
 
 def wait(job: Job) -> None:
@@ -143,7 +160,9 @@ FORBIDDEN: Final[dict[str, Callable[[Job], object]]] = {
     "trace": _trace,
     "executable-memory": _map_executable,
     "duplicate-a-descriptor": lambda job: os.dup(0),
-    "open-in-the-other-thread": lambda job: job.alongside(lambda: os.open("/etc/passwd", 0))(),
+    "open-in-the-other-thread": lambda job: _in_the_other_thread(
+        job, lambda: os.open("/etc/passwd", os.O_RDONLY)
+    ),
 }
 
 VERBS: Final[dict[str, Callable[[Job], object]]] = {
@@ -152,7 +171,7 @@ VERBS: Final[dict[str, Callable[[Job], object]]] = {
         measure,
         refuse,
         fail,
-        fail_alongside,
+        fail_in_the_other_thread,
         wait,
         spin,
         hoard,

@@ -137,7 +137,7 @@ def test_a_job_that_hoards_memory_is_stopped_within_its_limit(sandbox: Sandbox) 
         ("crash", "sandbox-killed"),
         ("leave", "sandbox-failed"),
         ("fail", "sandbox-failed"),
-        ("fail-alongside", "sandbox-failed"),
+        ("fail-in-the-other-thread", "sandbox-failed"),
         ("say-nothing", "sandbox-garbled"),
         ("babble", "sandbox-garbled"),
         ("garble", "sandbox-garbled"),

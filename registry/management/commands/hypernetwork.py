@@ -126,11 +126,11 @@ class Command(BaseCommand):
         if not report.accepted:
             self._describe(path, report)
             return False
-        written, hashes = next(iter(report.files.items()))
+        written = _written(report, flavor)
         if written is not flavor:
             self.stdout.write("The network has no dropout: its training file is the portable one.")
         self.stdout.write(f"{out}: {self.style.SUCCESS('written')} ({written})")
-        self._line("sha256", str(hashes["sha256"]))
+        self._line("sha256", str(report.files[written]["sha256"]))
         return True
 
     def _write(self, path: Path, out: Path, flavor: Flavor) -> Report:
@@ -143,7 +143,9 @@ class Command(BaseCommand):
             with _usage_errors(), _bar(path) as progress:
                 report = inspection.convert(path, parts, new_stem=out.stem, on_progress=progress)
             if report.accepted:
-                os.replace(parts[flavor if flavor in report.files else Flavor.PORTABLE], out)
+                part = parts[_written(report, flavor)]
+                part.chmod(0o666 & ~_umask())
+                part.replace(out)
             return report
         finally:
             for part in parts.values():
@@ -228,6 +230,17 @@ def _flavor(out: Path, asked: str | None) -> Flavor:
     if asked is not None:
         raise CommandError("--flavor is for .pt files.", returncode=USAGE)
     return Flavor.SAFETENSORS
+
+
+def _written(report: Report, asked: Flavor) -> Flavor:
+    """What was written when `asked` was asked for: without dropout the portable file serves."""
+    return asked if asked in report.files else Flavor.PORTABLE
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
 
 
 @contextmanager
