@@ -8,6 +8,7 @@ are marked with `_` so that a page can translate `sentence` and `render` it with
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -88,7 +89,9 @@ class Refusal(Exception):
 
 def plain(value: Any) -> JSON:
     """Return a value as printable JSON: what a hostile file says is quoted, never trusted."""
-    if value is None or isinstance(value, bool | int | float):
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, Mapping):
         return {shown(str(key)): plain(item) for key, item in value.items()}
@@ -730,6 +733,14 @@ class SafetensorsKey(Refusal, rule="safetensors-key", severity=Severity.UNSUPPOR
     sentence = _(
         "“{key}” is not the name of a hypernetwork's weights. In a safetensors file they are "
         "called like 768.k.linear.0.weight."
+    )
+
+
+class SafetensorsMetadata(Refusal, rule="safetensors-metadata"):
+    reason: str
+    sentence = _(
+        "The network's settings in the safetensors header cannot be read: {reason}. "
+        "Convert the original .pt again."
     )
 
 

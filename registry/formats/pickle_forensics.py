@@ -8,55 +8,66 @@ is broken, compressed into later protocols, or placed after the end of an innoce
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 from registry.formats.errors import shown
 from registry.formats.pickle_opcodes import Instruction, instructions
 
 MAX_INSTRUCTIONS: Final = 200_000
+MAX_TEXT_INSTRUCTIONS: Final = 20_000
+MAX_INSTRUCTIONS_TO_CALL: Final = 1_000
 MAX_CALL_CHARACTERS: Final = 120
+MAX_ARGUMENTS: Final = 4
 _QUOTES: Final = "'\""
 
 # Names that torch, numpy and their savers put into honest files of other sorts. Refused like any
-# other, but nobody is accused for them.
-_HARMLESS: Final = re.compile(
-    r"torch\.([A-Z][a-z0-9A-Z]*Storage|Size|device|dtype|b?float\d+|u?int\d+|bool|half|double|long)"
-    r"|torch\.storage\.(Typed|Untyped|_Typed|_Untyped)Storage"
-    r"|torch\._utils\._rebuild_[a-z0-9_]+"
-    r"|torch\._tensor\._rebuild_from_type_v2"
-    r"|torch\.(nn\.parameter\.Parameter|serialization\._get_layout|Tensor|_tensor\.Tensor)"
-    r"|torch\.nn\.modules\.[a-z]+\.[A-Z][A-Za-z0-9]*"
-    r"|torch\.optim\.[a-z]+\.[A-Z][A-Za-z]*"
-    r"|modules\.hypernetworks\.hypernetwork\.[A-Z][A-Za-z]*"
-    r"|numpy\.(ndarray|dtype|float\d+|u?int\d+|bool_)"
-    r"|numpy\.(core|_core)\.multiarray\.(scalar|_reconstruct)"
-    r"|_codecs\.encode"
-    r"|(copyreg|copy_reg)\._reconstructor"
-    r"|collections\.(OrderedDict|defaultdict|Counter)"
-    r"|(builtins|__builtin__)\.(set|frozenset|dict|list|tuple|int|long|float|complex|bool|str"
-    r"|bytes|bytearray|object|slice|range)"
-    r"|pytorch_lightning(\.[a-z_]+)*\.[A-Z][A-Za-z]*"
-    r"|pathlib\.(Windows|Posix|PureWindows|PurePosix)?Path",
-    re.ASCII,
+# other, but nobody is accused for them. A name with a dot in it is a disguise, and fits none.
+_HARMLESS: Final = tuple(
+    (re.compile(module, re.ASCII), re.compile(name, re.ASCII))
+    for module, name in (
+        (r"torch", r"[A-Z]\w*Storage|Size|Tensor|device|dtype|bool|half|double|long|[a-z]+\d+"),
+        (r"torch\.storage", r"_?(Unt|T)ypedStorage"),
+        (r"torch\._utils", r"_rebuild_\w+"),
+        (r"torch\._tensor", r"_rebuild_from_type_v2|Tensor"),
+        (r"torch\.serialization", r"_get_layout"),
+        (r"torch\.nn\.parameter", r"Parameter"),
+        (r"torch\.(nn\.modules|optim)\.[a-z]+", r"[A-Z]\w*"),
+        (r"modules\.hypernetworks\.hypernetwork", r"[A-Z]\w*"),
+        (r"numpy", r"ndarray|dtype|float\d+|u?int\d+|bool_"),
+        (r"numpy\.(core|_core)\.multiarray", r"scalar|_reconstruct"),
+        (r"_codecs", r"encode"),
+        (r"copyreg|copy_reg", r"_reconstructor"),
+        (r"collections", r"OrderedDict|defaultdict|Counter"),
+        (
+            r"builtins|__builtin__",
+            r"set|frozenset|dict|list|tuple|int|long|float|complex|bool|str|bytes|bytearray"
+            r"|object|slice|range",
+        ),
+        (r"pytorch_lightning(\.[a-z_]+)*", r"[A-Z]\w*"),
+        (r"pathlib", r"(Pure)?(Windows|Posix)?Path"),
+    )
 )
 
 
 @dataclass(frozen=True)
 class Import:
-    """A global that the stream fetches, and what it does with it, as a piece of Python."""
+    """A global that a stream fetches, and the first thing that it does with it, as Python."""
 
     module: str
     name: str
     opcode: str
     offset: int
-    runs: str = ""
+    runs: str
 
     @property
     def is_harmless(self) -> bool:
         """Whether it is known from honest files of other sorts."""
-        return _HARMLESS.fullmatch(f"{self.module}.{self.name}") is not None
+        return any(
+            module.fullmatch(self.module) and name.fullmatch(self.name)
+            for module, name in _HARMLESS
+        )
 
     @property
     def is_plausible(self) -> bool:
@@ -69,8 +80,8 @@ class Import:
 class _Made:
     """A stand-in for an imported object, or for what a call of one would have returned."""
 
-    origin: int  # index of the import
     text: str
+    is_accused: bool
 
 
 class _Mark:
@@ -78,160 +89,143 @@ class _Mark:
 
 
 _Item: TypeAlias = str | _Made | _Mark | tuple["_Item", ...] | None
-_ATOMS: Final = {"NEWTRUE": "True", "NEWFALSE": "False", "NONE": "None"}
-
-
-def imports(stream: bytes) -> list[Import]:
-    """Return every import of a pickle stream in order, with the first call made with each."""
-    return _Walk().over(stream)
-
-
-def foreign(stream: bytes, reached: int) -> Iterator[Import]:
-    """Yield the imports that no honest file of any sort has.
-
-    Beyond byte `reached` of the stream there may be no pickle any more, only bytes that look like
-    one, so an import there must have a proper name to count.
-    """
-    for found in imports(stream):
-        if not found.is_harmless and (found.offset <= reached or found.is_plausible):
-            yield found
-
-
-def strings(stream: bytes) -> set[str]:
-    """Return the texts in a pickle stream, which tell what sort of file it is."""
-    return {
-        shown(instruction.argument)
-        for instruction in instructions(stream, MAX_INSTRUCTIONS)
-        if instruction.name in _TEXTS
-    }
-
-
 _TEXTS: Final = {
     "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "UNICODE", "STRING", "BINSTRING",
     "SHORT_BINSTRING",
 }  # fmt: skip
 
 
-class _Walk:
-    """The state of one walk: a stack and a memo of stand-ins, and the imports so far."""
+def first_foreign(stream: bytes, reached: int) -> Import | None:
+    """Return the first import of a stream that no honest file of any sort has, and its first call.
 
-    def __init__(self) -> None:
+    Beyond byte `reached` of the stream there may be no pickle any more, only bytes that look like
+    one, so an import there must have a proper name to count.
+    """
+    return _Walk(reached).over(stream)
+
+
+def strings(stream: bytes) -> set[str]:
+    """Return the texts in a pickle stream, which tell what sort of file it is."""
+    return {
+        shown(instruction.argument)
+        for instruction in instructions(stream, MAX_TEXT_INSTRUCTIONS)
+        if instruction.name in _TEXTS
+    }
+
+
+class _Walk:
+    """The state of one walk: a stack and a memo of stand-ins, and the import that was found."""
+
+    def __init__(self, reached: int) -> None:
+        self.reached = reached
         self.stack: list[_Item] = []
         self.memo: dict[int, _Item] = {}
-        self.found: list[Import] = []
+        self.accused: Import | None = None
+        self.has_run = False
 
-    def over(self, stream: bytes) -> list[Import]:
+    def over(self, stream: bytes) -> Import | None:
+        """Walk to the first foreign import, and on to the first call that uses it."""
+        patience = MAX_INSTRUCTIONS_TO_CALL
         for instruction in instructions(stream, MAX_INSTRUCTIONS):
-            self._step(instruction)
-        return self.found
+            if step := _STEPS.get(instruction.name):
+                step(self, instruction)
+            else:
+                self.stack.append(None)
+            if self.accused:
+                patience -= 1
+                if self.has_run or not patience:
+                    break
+        return self.accused
 
-    def _step(self, instruction: Instruction) -> None:
-        name, argument = instruction.name, instruction.argument
-        if name in _TEXTS:
-            self.stack.append(_text(argument))
-        elif name in _ATOMS:
-            self.stack.append(_ATOMS[name])
-        elif name in ("BININT", "BININT1", "BININT2", "LONG1", "LONG4"):
-            self.stack.append(str(int.from_bytes(argument[:8], "little")))
-        elif name in ("INT", "LONG", "FLOAT"):
-            self.stack.append(shown(argument.strip()))
-        elif name == "MARK":
-            self.stack.append(_Mark())
-        elif name in ("GLOBAL", "INST"):
-            self._import_lines(instruction)
-        elif name == "STACK_GLOBAL":
-            attribute, module = self._pop(), self._pop()
-            self._import(_unquoted(module), _unquoted(attribute), instruction)
-        elif name in ("EXT1", "EXT2", "EXT4"):
-            code = int.from_bytes(argument, "little")
-            self._import("copyreg", f"extension {code}", instruction)
-        elif name in ("REDUCE", "NEWOBJ", "BUILD"):
-            arguments = self._pop()
-            self._call(self._pop(), arguments)
-        elif name == "NEWOBJ_EX":
-            self._pop()
-            arguments = self._pop()
-            self._call(self._pop(), arguments)
-        elif name == "OBJ":
-            target, *rest = self._pop_mark() or (None,)
-            self._call(target, tuple(rest))
-        elif name in ("TUPLE", "LIST", "DICT", "FROZENSET"):
-            self.stack.append(self._pop_mark())
-        elif name in ("EMPTY_TUPLE", "EMPTY_LIST", "EMPTY_DICT", "EMPTY_SET"):
-            self.stack.append(())
-        elif name in ("TUPLE1", "TUPLE2", "TUPLE3"):
-            items = [self._pop() for _ in range(int(name[-1]))]
-            self.stack.append(tuple(reversed(items)))
-        elif name in ("APPENDS", "SETITEMS", "ADDITEMS", "POP_MARK"):
-            self._pop_mark()
-        elif name in ("APPEND", "POP"):
-            self._pop()
-        elif name == "SETITEM":
-            self._pop()
-            self._pop()
-        elif name == "DUP":
-            self.stack.append(self.stack[-1] if self.stack else None)
-        elif name in ("BINPUT", "LONG_BINPUT", "PUT", "MEMOIZE"):
-            self._remember(instruction)
-        elif name in ("BINGET", "LONG_BINGET", "GET"):
-            self.stack.append(self.memo.get(_slot(instruction)))
-        elif name == "BINPERSID":
-            self._pop()
-            self.stack.append(None)
-        elif name == "STOP":
-            self.stack.clear()
-        elif name not in ("PROTO", "FRAME", "READONLY_BUFFER"):
-            self.stack.append(None)
+    # The stack
 
-    def _pop(self) -> _Item:
+    def pop(self) -> _Item:
         return self.stack.pop() if self.stack else None
 
-    def _pop_mark(self) -> tuple[_Item, ...]:
+    def pop_mark(self) -> tuple[_Item, ...]:
         items: list[_Item] = []
         while self.stack and not isinstance(item := self.stack.pop(), _Mark):
             items.append(item)
         return tuple(reversed(items))
 
-    def _remember(self, instruction: Instruction) -> None:
-        slot = len(self.memo) if instruction.name == "MEMOIZE" else _slot(instruction)
+    def drop(self, count: int) -> None:
+        del self.stack[max(0, len(self.stack) - count) :]
+
+    def push_tuple(self, size: int) -> None:
+        items = [self.pop() for _ in range(size)]
+        self.stack.append(tuple(reversed(items)))
+
+    def forget_mark(self) -> None:
+        self.pop_mark()
+
+    def recall(self, slot: int) -> None:
+        self.stack.append(self.memo.get(slot))
+
+    def remember(self, slot: int) -> None:
         self.memo[slot] = self.stack[-1] if self.stack else None
 
-    def _import_lines(self, instruction: Instruction) -> None:
+    # Imports and calls
+
+    def import_lines(self, instruction: Instruction) -> None:
         module, name, _ = instruction.argument.split(b"\n")
-        arguments = self._pop_mark() if instruction.name == "INST" else ()
-        self._import(shown(module), shown(name), instruction)
-        if instruction.name == "INST":
-            self._call(self._pop(), arguments)
+        self.note_import(shown(module), shown(name), instruction)
 
-    def _import(self, module: str, name: str, instruction: Instruction) -> None:
-        self.stack.append(_Made(len(self.found), f"{module}.{name}"))
-        self.found.append(Import(module, name, instruction.name, instruction.offset))
+    def import_stacked(self, instruction: Instruction) -> None:
+        name, module = self.pop(), self.pop()
+        self.note_import(_unquoted(module), _unquoted(name), instruction)
 
-    def _call(self, target: _Item, arguments: _Item) -> None:
+    def import_extension(self, instruction: Instruction) -> None:
+        code = int.from_bytes(instruction.argument, "little")
+        self.note_import("copyreg", f"extension {code}", instruction)
+
+    def note_import(self, module: str, name: str, instruction: Instruction) -> None:
+        text = f"{module}.{name}"
+        found = Import(module, name, instruction.name, instruction.offset, f"import {text}")
+        is_real = found.offset <= self.reached or found.is_plausible
+        is_accused = self.accused is None and is_real and not found.is_harmless
+        if is_accused:
+            self.accused = found
+        self.stack.append(_Made(text, is_accused))
+
+    def make_instance(self, instruction: Instruction) -> None:
+        arguments = self.pop_mark()
+        self.import_lines(instruction)
+        self.call(arguments)
+
+    def make_object(self) -> None:
+        target, *arguments = self.pop_mark() or (None,)
+        self.stack.append(target)
+        self.call(tuple(arguments))
+
+    def make_with_keywords(self) -> None:
+        self.drop(1)
+        self.call(self.pop())
+
+    def call(self, arguments: _Item) -> None:
+        """Call the top of the stack: note what it would look like, and leave its result there."""
+        target = self.pop()
         if not isinstance(target, _Made):
             self.stack.append(None)
             return
         listed = arguments if isinstance(arguments, tuple) else (arguments,)
-        text = f"{target.text}({', '.join(_written(item) for item in listed[:4])})"
+        text = f"{target.text}({', '.join(_written(item) for item in listed[:MAX_ARGUMENTS])})"
         text = shown(text, MAX_CALL_CHARACTERS)
-        called = self.found[target.origin]
-        if not called.runs:
-            self.found[target.origin] = Import(
-                called.module, called.name, called.opcode, called.offset, text
-            )
-        self.stack.append(_Made(target.origin, text))
+        if target.is_accused and self.accused:
+            self.accused = replace(self.accused, runs=text)
+            self.has_run = True
+        self.stack.append(_Made(text, is_accused=False))
 
 
 def _slot(instruction: Instruction) -> int:
-    raw = instruction.argument
+    """Return the memo slot that an instruction means, or -1 where it means none."""
     if instruction.name in ("GET", "PUT"):
-        return int(raw) if raw.strip().isdigit() and len(raw) < 10 else -1
-    return int.from_bytes(raw, "little")
+        digits = instruction.argument.strip()
+        return int(digits) if digits.isdigit() and len(digits) < 10 else -1
+    return int.from_bytes(instruction.argument, "little")
 
 
 def _text(argument: bytes) -> str:
-    text = shown(argument.strip(), MAX_CALL_CHARACTERS)
-    return f"'{text.strip(_QUOTES)}'"
+    return f"'{shown(argument.strip(), MAX_CALL_CHARACTERS).strip(_QUOTES)}'"
 
 
 def _unquoted(item: _Item) -> str:
@@ -242,3 +236,58 @@ def _written(item: _Item) -> str:
     if isinstance(item, _Made):
         return item.text
     return item if isinstance(item, str) else "…"
+
+
+_Step: TypeAlias = Callable[[_Walk, Instruction], None]
+
+
+def _pushes(written: Callable[[bytes], str]) -> _Step:
+    return lambda walk, instruction: walk.stack.append(written(instruction.argument))
+
+
+def _drops(count: int) -> _Step:
+    return lambda walk, _: walk.drop(count)
+
+
+def _tuples(size: int) -> _Step:
+    return lambda walk, _: walk.push_tuple(size)
+
+
+_NUMBER: Final = _pushes(lambda raw: str(int.from_bytes(raw[:8], "little", signed=len(raw) > 2)))
+_DECIMAL: Final = _pushes(lambda raw: shown(raw.strip(), MAX_CALL_CHARACTERS))
+_EMPTY: Final[_Step] = lambda walk, _: walk.stack.append(())  # noqa: E731 - a row of the table
+_COLLECT: Final[_Step] = lambda walk, _: walk.stack.append(walk.pop_mark())  # noqa: E731
+_IGNORE: Final[_Step] = lambda walk, _: None  # noqa: E731
+
+# What is not listed pushes something of no interest.
+_STEPS: Final[dict[str, _Step]] = {
+    **dict.fromkeys(_TEXTS, _pushes(_text)),
+    **dict.fromkeys(("BININT", "BININT1", "BININT2", "LONG1", "LONG4"), _NUMBER),
+    **dict.fromkeys(("INT", "LONG", "FLOAT"), _DECIMAL),
+    **dict.fromkeys(("EMPTY_TUPLE", "EMPTY_LIST", "EMPTY_DICT", "EMPTY_SET"), _EMPTY),
+    **dict.fromkeys(("TUPLE", "LIST", "DICT", "FROZENSET"), _COLLECT),
+    **dict.fromkeys(("PROTO", "FRAME", "READONLY_BUFFER"), _IGNORE),
+    **dict.fromkeys(("APPENDS", "SETITEMS", "ADDITEMS", "POP_MARK"), lambda w, _: w.forget_mark()),
+    **dict.fromkeys(("BINPUT", "LONG_BINPUT", "PUT"), lambda w, i: w.remember(_slot(i))),
+    **dict.fromkeys(("BINGET", "LONG_BINGET", "GET"), lambda w, i: w.recall(_slot(i))),
+    **dict.fromkeys(("EXT1", "EXT2", "EXT4"), _Walk.import_extension),
+    **dict.fromkeys(("REDUCE", "NEWOBJ", "BUILD"), lambda w, _: w.call(w.pop())),
+    "NEWTRUE": _pushes(lambda _: "True"),
+    "NEWFALSE": _pushes(lambda _: "False"),
+    "NONE": _pushes(lambda _: "None"),
+    "TUPLE1": _tuples(1),
+    "TUPLE2": _tuples(2),
+    "TUPLE3": _tuples(3),
+    "MARK": lambda w, _: w.stack.append(_Mark()),
+    "POP": _drops(1),
+    "APPEND": _drops(1),
+    "SETITEM": _drops(2),
+    "DUP": lambda w, _: w.stack.append(w.stack[-1] if w.stack else None),
+    "MEMOIZE": lambda w, _: w.remember(len(w.memo)),
+    "STOP": lambda w, _: w.stack.clear(),
+    "GLOBAL": _Walk.import_lines,
+    "STACK_GLOBAL": _Walk.import_stacked,
+    "INST": _Walk.make_instance,
+    "OBJ": lambda w, _: w.make_object(),
+    "NEWOBJ_EX": lambda w, _: w.make_with_keywords(),
+}

@@ -57,6 +57,7 @@ MAX_STRING_BYTES: Final = 4_096
 MAX_INTEGER_BYTES: Final = 8
 MAX_NESTING: Final = 64
 MAX_RANK: Final = 4
+MAX_SHARED: Final = 8
 
 # Instructions that import or call, whatever they are given.
 RUNNING: Final = {
@@ -142,7 +143,7 @@ def read_program(stream: bytes, *, legacy: bool = False, whole: bool = False) ->
 
 def accusation(stream: bytes, reached: int) -> PickleImport | None:
     """Return what a pickle that was followed up to `reached` would have run, if anything."""
-    found = next(pickle_forensics.foreign(stream, reached), None)
+    found = pickle_forensics.first_foreign(stream, reached)
     if found is None:
         return None
     return PickleImport(
@@ -150,7 +151,7 @@ def accusation(stream: bytes, reached: int) -> PickleImport | None:
         name=found.name,
         opcode=found.opcode,
         offset=found.offset,
-        runs=found.runs or f"import {found.module}.{found.name}",
+        runs=found.runs,
     )
 
 
@@ -189,7 +190,7 @@ class _Machine:
         if self.frames or len(self.stack) != 1:
             self.broken("more than one value is left at the end")
         value: Value = self.stack[0]
-        _check_nesting(value)
+        check_nesting(value)
         return value
 
     # Reading and the stack
@@ -299,6 +300,8 @@ class _Machine:
             self.broken("there is nothing to remember")
         if index in self.memo:
             raise PickleMemo(index=index, offset=self.start, reason="it is written twice")
+        if index >= MAX_OPCODES:
+            raise PickleMemo(index=index, offset=self.start, reason="there is no such slot")
         self.memo[index] = self.stack[-1]
 
     def get(self, index: int) -> None:
@@ -403,9 +406,11 @@ def contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _is_shareable(value: Any) -> bool:
-    """Whether the memo may give a value out again: atoms, labels, and tuples of nothing else."""
+    """Whether the memo may give a value out again: atoms, labels, and short tuples of them."""
     if isinstance(value, tuple):
-        return not any(isinstance(item, tuple) or not _is_shareable(item) for item in value)
+        return len(value) <= MAX_SHARED and not any(
+            isinstance(item, tuple) or not _is_shareable(item) for item in value
+        )
     return not isinstance(value, dict | list | StoredTensor)
 
 
@@ -416,8 +421,8 @@ def _is_module_version(name: Any, entry: Any) -> bool:
     return all(version is None or type(version) is int for version in entry.values())
 
 
-def _check_nesting(value: Value) -> None:
-    """Walk the tree level by level, so that depth costs no recursion."""
+def check_nesting(value: Any) -> None:
+    """Refuse a tree that is too deep; walk it level by level, so that depth costs no recursion."""
     level: list[Any] = [value]
     for _ in range(MAX_NESTING + 1):
         level = [

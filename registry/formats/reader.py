@@ -25,6 +25,7 @@ from registry.formats import (
 from registry.formats.container import Container, Kind, Span
 from registry.formats.errors import (
     Finding,
+    LegacyHeader,
     PrependedData,
     RawPickle,
     Refusal,
@@ -151,7 +152,10 @@ def _check_blocks(program: Program, blocks: Mapping[str, torch_zip.Member]) -> N
 
 
 def _open_legacy(source: Source, stem: str, shallow: bool) -> _Opened:
-    stream = legacy_stream.read_stream(source, shallow=shallow)
+    try:
+        stream = legacy_stream.read_stream(source, shallow=shallow)
+    except LegacyHeader as refusal:
+        raise _accusation(source) or refusal from None
     understood = understand(stream.program.tree, stem=stem)
     container = Container(kind=Kind.LEGACY_STREAM, stored=understood.stored)
     return _Opened(understood, container, stream.starts)
@@ -198,11 +202,16 @@ def _unknown(source: Source, start: bytes) -> Refusal:
         return PrependedData(start=shown(start[:16]))
     if refusal := near_miss.of_start(start):
         return refusal
-    stream = bytes(source.view(0, torch_zip.MAX_PROGRAM_BYTES))
-    if accusation := pickle_program.accusation(stream, reached=0):
+    if accusation := _accusation(source):
         return accusation
     if refusal := near_miss.of_recipe(start, source.size):
         return refusal
     if start[0] == 0x80 and start[1:2] <= b"\5":
         return RawPickle()
     return UnknownContainer(start=shown(start[:16]))
+
+
+def _accusation(source: Source) -> Refusal | None:
+    """Return what a file would run if it is one pickle after the other, from its first byte."""
+    stream = bytes(source.view(0, torch_zip.MAX_PROGRAM_BYTES))
+    return pickle_program.accusation(stream, reached=-1)

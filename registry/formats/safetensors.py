@@ -20,6 +20,7 @@ from registry.formats.errors import (
     SafetensorsHeader,
     SafetensorsJson,
     SafetensorsKey,
+    SafetensorsMetadata,
     SafetensorsOffsets,
     SafetensorsSize,
     TensorDType,
@@ -32,6 +33,7 @@ from registry.formats.pickle_program import (
     OrderedItems,
     StorageRef,
     StoredTensor,
+    check_nesting,
 )
 from registry.formats.settings import KNOWN
 from registry.formats.source import Source
@@ -107,9 +109,13 @@ def tree_of(header: Header) -> dict[str | int, Any]:
 
 def settings_of(header: Header) -> dict[str, Any]:
     """Return the settings in the header: our JSON, or each one as a text, as converters do."""
-    if "hypernetwork" in header.metadata:
-        return _parsed(header.metadata["hypernetwork"].encode())
-    return {key: _setting(key, text) for key, text in header.metadata.items() if key in KNOWN}
+    try:
+        if "hypernetwork" in header.metadata:
+            return _object(header.metadata["hypernetwork"])
+        settings = {key: text for key, text in header.metadata.items() if key in KNOWN}
+        return {key: _setting(key, text) for key, text in settings.items()}
+    except SafetensorsJson as error:
+        raise SafetensorsMetadata(reason=error.reason) from error
 
 
 def _setting(key: str, text: str) -> Any:
@@ -148,13 +154,17 @@ def _only_texts(metadata: Any) -> dict[str, str]:
 
 
 def _parsed(raw: bytes) -> dict[str, Any]:
-    """Return the JSON object that fills `raw`; only spaces may follow it."""
+    """Return the JSON object that fills the header; only spaces may follow it."""
     try:
-        text = raw.decode("utf-8")
+        return _object(raw.decode("utf-8").rstrip(" "))
     except UnicodeDecodeError as error:
         raise SafetensorsJson(reason="it is not UTF-8") from error
+
+
+def _object(text: str) -> dict[str, Any]:
+    """Return the JSON object that fills a text."""
     value = _loaded(text)
-    if not text.startswith("{") or not isinstance(value, dict):
+    if not text.startswith("{") or not text.endswith("}") or not isinstance(value, dict):
         raise SafetensorsJson(reason="it is not a JSON object")
     return value
 
@@ -162,10 +172,12 @@ def _parsed(raw: bytes) -> dict[str, Any]:
 def _loaded(text: str) -> Any:
     """Return a JSON value whose keys are unique and whose numbers are numbers."""
     try:
-        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         reason = error.msg if isinstance(error, json.JSONDecodeError) else "it is no plain JSON"
         raise SafetensorsJson(reason=reason) from error
+    check_nesting(value)
+    return value
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

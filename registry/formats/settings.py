@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final
@@ -36,6 +37,7 @@ ACTIVATIONS: Final = frozenset({
 })  # fmt: skip
 IMPOSSIBLE_ACTIVATIONS: Final = frozenset({"multiheadattention", "threshold", "glu"})
 
+_UNTEXT: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _OTHER_FORWARD: Final = ("skip_connection", "upsample_linear")
 _OPTIMIZER: Final = ("optimizer_name", "optimizer_state_dict")
 
@@ -84,12 +86,8 @@ def read_settings(raw: Mapping[str, Any]) -> Settings:
 # What each setting may be
 
 
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and all(char >= " " or char in "\n\r\t" for char in value)
-
-
 def _is_text_or_none(value: Any) -> bool:
-    return value is None or _is_text(value)
+    return value is None or (isinstance(value, str) and not _UNTEXT.search(value))
 
 
 def _is_count(value: Any) -> bool:
@@ -168,7 +166,7 @@ def _check_size(settings: Mapping[str, Any]) -> None:
         elif _is_list(value):
             pending.extend(value)
         else:
-            size += len(value.encode()) if isinstance(value, str) else 8
+            size += len(value.encode("utf-8", "surrogatepass")) if isinstance(value, str) else 8
         if size > MAX_METADATA_BYTES:
             raise LargeMetadata(size=size, limit=MAX_METADATA_BYTES)
 

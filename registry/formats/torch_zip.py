@@ -361,8 +361,10 @@ def _check_descriptor(source: Source, member: Member, end: int, border: int) -> 
     """Between the data's end and the next entry stands a descriptor if announced, or nothing."""
     length = border - end
     least = min(DESCRIPTOR) if member.flags & FLAG_DESCRIPTOR else 0
-    if length < least:
+    if length < 0:
         raise Overlap(member=member.name, offset=border)
+    if length < least:
+        raise DescriptorMismatch(member=member.name, offset=end)
     if length == 0:
         return
     if not least or length not in DESCRIPTOR:
