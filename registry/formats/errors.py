@@ -787,8 +787,9 @@ class LargeMetadata(Refusal, rule="cap-metadata", severity=Severity.UNSUPPORTED)
 class FieldValue(Refusal, rule="schema-field-value"):
     key: str
     found: JSON
+    kind: str
     expected: str
-    sentence = _("The setting “{key}” is {found}; it should be {expected}.")
+    sentence = _("The setting “{key}” is {found} ({kind}); it should be {expected}.")
 
 
 class UnknownTensors(Refusal, rule="schema-unknown-tensors", severity=Severity.UNSUPPORTED):

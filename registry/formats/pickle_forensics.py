@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 from registry.formats.errors import shown
@@ -51,6 +52,12 @@ _HARMLESS: Final = tuple(
 )
 
 
+@lru_cache(maxsize=256)
+def _is_harmless(module: str, name: str) -> bool:
+    """Whether a name is known from honest files of other sorts."""
+    return any(left.fullmatch(module) and right.fullmatch(name) for left, right in _HARMLESS)
+
+
 @dataclass(frozen=True)
 class Import:
     """A global that a stream fetches, and the first thing that it does with it, as Python."""
@@ -60,14 +67,6 @@ class Import:
     opcode: str
     offset: int
     runs: str
-
-    @property
-    def is_harmless(self) -> bool:
-        """Whether it is known from honest files of other sorts."""
-        return any(
-            module.fullmatch(self.module) and name.fullmatch(self.name)
-            for module, name in _HARMLESS
-        )
 
     @property
     def is_plausible(self) -> bool:
@@ -149,11 +148,12 @@ class _Walk:
         return tuple(reversed(items))
 
     def drop(self, count: int) -> None:
-        del self.stack[max(0, len(self.stack) - count) :]
+        del self.stack[-count:]
 
     def push_tuple(self, size: int) -> None:
-        items = [self.pop() for _ in range(size)]
-        self.stack.append(tuple(reversed(items)))
+        items = tuple(self.stack[-size:])
+        self.drop(size)
+        self.stack.append(items)
 
     def forget_mark(self) -> None:
         self.pop_mark()
@@ -180,11 +180,11 @@ class _Walk:
 
     def note_import(self, module: str, name: str, instruction: Instruction) -> None:
         text = f"{module}.{name}"
-        found = Import(module, name, instruction.name, instruction.offset, f"import {text}")
-        is_real = found.offset <= self.reached or found.is_plausible
-        is_accused = self.accused is None and is_real and not found.is_harmless
-        if is_accused:
-            self.accused = found
+        is_accused = False
+        if not self.accused and not _is_harmless(module, name):
+            found = Import(module, name, instruction.name, instruction.offset, f"import {text}")
+            if is_accused := found.offset <= self.reached or found.is_plausible:
+                self.accused = found
         self.stack.append(_Made(text, is_accused))
 
     def make_instance(self, instruction: Instruction) -> None:

@@ -10,9 +10,12 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import Final, NamedTuple
 
+MAX_LINE: Final = 4096
+_COUNTED: Final = 10
+
 
 class Argument(Enum):
-    """How the bytes after an opcode are read. The number is a fixed width or a length's width."""
+    """What follows an opcode: lines, bytes of a fixed width, or bytes after a length of a width."""
 
     NONE = 0
     LINE = -1
@@ -21,9 +24,9 @@ class Argument(Enum):
     FIXED2 = 2
     FIXED4 = 4
     FIXED8 = 8
-    COUNTED1 = 11
-    COUNTED4 = 14
-    COUNTED8 = 18
+    COUNTED1 = _COUNTED + 1
+    COUNTED4 = _COUNTED + 4
+    COUNTED8 = _COUNTED + 8
 
 
 class Opcode(NamedTuple):
@@ -83,8 +86,6 @@ OPCODES: Final = {
     for name, code in names.items()
 }
 
-MAX_LINE: Final = 4096
-
 
 def opcode_name(code: int) -> str:
     """Return an opcode's name, or its number where no such opcode exists."""
@@ -94,28 +95,32 @@ def opcode_name(code: int) -> str:
 
 def instructions(stream: bytes, limit: int) -> Iterator[Instruction]:
     """Yield up to `limit` instructions, for as long as the stream can be read as any."""
-    at = 0
-    for _ in range(limit):
-        opcode = OPCODES.get(stream[at]) if at < len(stream) else None
+    at, end = 0, len(stream)
+    while at < end and limit:
+        limit -= 1
+        opcode = OPCODES.get(stream[at])
         if opcode is None:
             return
-        end = _argument_end(stream, at + 1, opcode.argument)
-        begin = at + 1 + (opcode.argument.value - 10 if opcode.argument.value > 10 else 0)
-        if end < 0 or end > len(stream):
-            return
-        yield Instruction(at, opcode.name, stream[begin:end])
-        at = end
+        start, at = at, at + 1
+        argument = b""
+        if opcode.argument is not Argument.NONE:
+            begin, at = _argument(stream, at, opcode.argument.value)
+            if not 0 < at <= end:
+                return
+            argument = stream[begin:at]
+        yield Instruction(start, opcode.name, argument)
 
 
-def _argument_end(stream: bytes, at: int, argument: Argument) -> int:
-    """Return where an argument that begins at `at` ends, or -1 if it never does."""
-    if argument.value >= 10:
-        width = argument.value - 10
-        return at + width + int.from_bytes(stream[at : at + width], "little")
-    if argument.value >= 0:
-        return at + argument.value
-    for _ in range(-argument.value):
-        at = stream.find(b"\n", at, at + MAX_LINE) + 1
-        if at == 0:
-            return -1
-    return at
+def _argument(stream: bytes, at: int, layout: int) -> tuple[int, int]:
+    """Return where the argument's own bytes begin and end; the end is 0 where there is none."""
+    if layout >= _COUNTED:
+        begin = at + layout - _COUNTED
+        return begin, begin + int.from_bytes(stream[at:begin], "little")
+    if layout > 0:
+        return at, at + layout
+    end = at
+    for _ in range(-layout):
+        end = stream.find(b"\n", end, end + MAX_LINE) + 1
+        if end == 0:
+            break
+    return at, end

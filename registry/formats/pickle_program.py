@@ -177,7 +177,7 @@ class _Machine:
             raise PickleProtocol(found=protocol)
         for _ in range(MAX_OPCODES):
             self.start = self.at
-            code = self.take(1)[0]
+            code = self.number(1)
             step = _STEPS.get(code)
             if step is None:
                 raise PickleOpcode(opcode=opcode_name(code), offset=self.start)
@@ -216,7 +216,11 @@ class _Machine:
 
     def pop_items(self, size: int) -> list[Any]:
         """Take that many values off the stack, the lowest first."""
-        return [self.pop() for _ in range(size)][::-1]
+        if len(self.stack) < size:
+            self.broken("a value is missing")
+        items = self.stack[-size:]
+        del self.stack[-size:]
+        return items
 
     def pop_frame(self) -> list[Any]:
         """Take everything down to the last MARK."""

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
+from registry.formats import near_miss
 from registry.formats.errors import (
     ManyTensors,
     SafetensorsDuplicateKey,
@@ -75,6 +76,8 @@ def read_header(source: Source) -> Header:
         raise SafetensorsHeader(found=length, limit=limit)
     entries = _parsed(bytes(source.view(8, length)))
     metadata = _only_texts(entries.pop("__metadata__", {}))
+    if not any(_KEY.fullmatch(name) for name in entries):
+        near_miss.refuse_contents({*entries, *metadata, *metadata.values()})
     if len(entries) > MAX_TENSORS:
         raise ManyTensors(limit=MAX_TENSORS)
     described = {name: _described(name, entry) for name, entry in entries.items()}

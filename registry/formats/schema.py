@@ -30,6 +30,7 @@ from registry.formats.errors import (
     Severity,
     StringDims,
     WidthsDisagree,
+    plain,
     shown,
 )
 from registry.formats.hypernetwork import Epoch, HypernetworkSpec, Number
@@ -75,17 +76,20 @@ def understand(tree: Any, *, stem: str, settings_lost: bool = False) -> Understo
     modules = {
         dim: (_renamed(dim, "k", k), _renamed(dim, "v", v)) for dim, (k, v) in halves.items()
     }
-    if settings_lost:
-        rest = settings_of_layers(modules)
     settings = read_settings(rest)
-    spec = settings.spec(stem)
+    spec = (read_settings(settings_of_layers(modules)) if settings_lost else settings).spec(stem)
     for dim, pair in modules.items():
         for name, half in zip("kv", pair, strict=True):
             _check_half(spec, dim, name, half)
     is_old = any(
         _OLD_KEY.fullmatch(key) for pair in halves.values() for half in pair for key in half
     )
-    findings = (*settings.findings, *_about_dims(modules), *_about_name(spec, stem))
+    findings = (
+        *settings.findings,
+        *_about_dims(modules),
+        *_about_name(spec, stem),
+        *_about_lost_settings(settings_lost, spec),
+    )
     return Understood(spec, modules, _epoch(settings.stored, is_old), settings.stored, findings)
 
 
@@ -319,4 +323,16 @@ def _about_name(spec: HypernetworkSpec, stem: str) -> Iterator[Finding]:
             "AUTOMATIC1111 then reads the file from disk again for every picture; the one that we "
             "serve has the same name inside and outside.",
             {"name": spec.name, "stem": stem},
+        )
+
+
+def _about_lost_settings(are_lost: bool, spec: HypernetworkSpec) -> Iterator[Finding]:
+    if are_lost:
+        structure = plain(spec.layer_structure)
+        yield Finding(
+            "settings-from-layers",
+            Severity.INFO,
+            "The file has lost its settings, but its layers leave no choice about them: structure "
+            f"{structure}, layer norm {spec.is_layer_norm}, no activation function.",
+            {"layer_structure": structure, "is_layer_norm": spec.is_layer_norm},
         )

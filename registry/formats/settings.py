@@ -73,7 +73,8 @@ def read_settings(raw: Mapping[str, Any]) -> Settings:
     for key, value in known.items():
         expected, is_right = _RULES[key]
         if not is_right(value):
-            raise FieldValue(key=key, found=_described(value), expected=expected)
+            kind = type(value).__name__
+            raise FieldValue(key=key, found=_described(value), kind=kind, expected=expected)
     for key, value in others.items():
         if not _is_plain(value):
             raise UnknownTensors(key=key)
