@@ -2,8 +2,9 @@
 
 Linux only, by the system's own calls: resource limits, an unprivileged user where it may, no new
 privileges, and a seccomp filter that lets through reading and writing of files that are already
-open, memory that is not executable, and the end of the process. Any other call ends the process
-with SIGSYS. There is no way back: call `confine` in a process that lives for one job.
+open, memory that is not executable, and the end of the process. Looking up a path is refused, since
+Python does so wherever something is imported late; any other call ends the process with SIGSYS.
+There is no way back: for a process that lives for one job.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ class Machine(NamedTuple):
     seccomp: int  # number of the seccomp call
     mapping: tuple[int, int]  # mmap, mprotect: allowed unless executable
     allowed: dict[str, int]
+    refused: dict[str, int]  # answered with EACCES: a late import fails, and that is all
 
 
 # Numbers from the kernel's own tables: arch/x86/entry/syscalls/syscall_64.tbl and
@@ -84,6 +86,21 @@ _X86_64: Final = Machine(
         "exit_group": 231,
         "getrandom": 318,
     },
+    refused={
+        "open": 2,
+        "stat": 4,
+        "fstat": 5,
+        "lstat": 6,
+        "access": 21,
+        "getcwd": 79,
+        "readlink": 89,
+        "openat": 257,
+        "newfstatat": 262,
+        "readlinkat": 267,
+        "faccessat": 269,
+        "statx": 332,
+        "faccessat2": 439,
+    },
 )
 _AARCH64: Final = Machine(
     audit_arch=0xC00000B7,
@@ -114,6 +131,16 @@ _AARCH64: Final = Machine(
         "clock_gettime": 113,
         "exit_group": 94,
         "getrandom": 278,
+    },
+    refused={
+        "getcwd": 17,
+        "faccessat": 48,
+        "openat": 56,
+        "readlinkat": 78,
+        "newfstatat": 79,
+        "fstat": 80,
+        "statx": 291,
+        "faccessat2": 439,
     },
 )
 MACHINES: Final = {"x86_64": _X86_64, "aarch64": _AARCH64}
@@ -166,9 +193,9 @@ def seal() -> list[str]:
 
 
 def filter_program(machine: Machine) -> bytes:
-    """The BPF program: kill unless the call is on the list, and never map executable memory."""
+    """The BPF program: kill unless the call is on a list, and never map executable memory."""
     load_word, jump_equal, jump_set, ret = 0x20, 0x15, 0x45, 0x06
-    kill, allow = 0x80000000, 0x7FFF0000
+    kill, allow, refuse = 0x80000000, 0x7FFF0000, 0x00050000 | errno.EACCES
     number, arch, third_argument = 0, 4, 32  # offsets in struct seccomp_data
 
     def step(code: int, k: int, if_true: int = 0, if_false: int = 0) -> bytes:
@@ -190,6 +217,8 @@ def filter_program(machine: Machine) -> bytes:
         ]
     for call in machine.allowed.values():
         program += [step(jump_equal, call, 0, 1), step(ret, allow)]
+    for call in machine.refused.values():
+        program += [step(jump_equal, call, 0, 1), step(ret, refuse)]
     program.append(step(ret, kill))
     return b"".join(program)
 

@@ -7,6 +7,7 @@ confines itself, works, writes its answer to a pipe as lines of JSON, and dies. 
 
 from __future__ import annotations
 
+import codecs
 import importlib
 import json
 import mmap
@@ -29,6 +30,8 @@ MESSAGE_CAP: Final = 1 << 16
 DESCRIPTORS_CAP: Final = 8
 PROGRESS_STEP: Final = 4 << 20  # bytes between two lines about progress
 THREAD_STACK: Final = 1 << 20
+# Codecs that Python would import at first use, when the child can open nothing any more.
+LATE_ENCODINGS: Final = ("ascii", "latin-1", "unicode_escape")
 
 
 class Job:
@@ -114,6 +117,8 @@ def serve(control_fd: int, jobs_name: str) -> None:
     the pipe for the answer and the descriptors of `sources` and `outputs`, in that order.
     """
     jobs = importlib.import_module(jobs_name)
+    for encoding in LATE_ENCODINGS:
+        codecs.lookup(encoding)
     threading.stack_size(THREAD_STACK)
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
     control = socket.socket(fileno=control_fd)

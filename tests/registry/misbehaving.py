@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import importlib
 import mmap
 import os
 import socket
@@ -146,12 +147,20 @@ def _trace(job: Job) -> None:
     ctypes.CDLL(None).syscall(SYS_PTRACE[os.uname().machine], 16, 1, 0, 0)
 
 
-FORBIDDEN: Final[dict[str, Callable[[Job], object]]] = {
+LOOKUPS: Final[dict[str, Callable[[Job], object]]] = {
     "open-to-read": lambda job: os.open("/etc/passwd", os.O_RDONLY),
     "open-to-write": lambda job: os.open("/tmp/planted", os.O_WRONLY | os.O_CREAT),  # noqa: S108
-    "delete": lambda job: Path("/tmp/planted").unlink(),  # noqa: S108
     "stat": lambda job: os.stat("/etc/passwd"),
-    "connect": lambda job: socket.create_connection(("127.0.0.1", 9)),
+    "list": lambda job: os.listdir("/"),
+    "import-late": lambda job: importlib.import_module("tarfile"),
+    "open-in-the-other-thread": lambda job: _in_the_other_thread(
+        job, lambda: os.open("/etc/passwd", os.O_RDONLY)
+    ),
+}
+
+FORBIDDEN: Final[dict[str, Callable[[Job], object]]] = {
+    "delete": lambda job: Path("/tmp/planted").unlink(),  # noqa: S108
+    "connect": lambda job: socket.socket().connect(("127.0.0.1", 9)),
     "socketpair": lambda job: socket.socketpair(),
     "fork": lambda job: os.fork(),
     "thread": lambda job: threading.Thread(target=print).start(),
@@ -160,31 +169,33 @@ FORBIDDEN: Final[dict[str, Callable[[Job], object]]] = {
     "trace": _trace,
     "executable-memory": _map_executable,
     "duplicate-a-descriptor": lambda job: os.dup(0),
-    "open-in-the-other-thread": lambda job: _in_the_other_thread(
-        job, lambda: os.open("/etc/passwd", os.O_RDONLY)
-    ),
+    "connect-in-the-other-thread": lambda job: _in_the_other_thread(job, socket.socketpair),
 }
 
-VERBS: Final[dict[str, Callable[[Job], object]]] = {
-    act.__name__.replace("_", "-"): act
-    for act in (
-        measure,
-        refuse,
-        fail,
-        fail_in_the_other_thread,
-        wait,
-        spin,
-        hoard,
-        crash,
-        read_what_is_gone,
-        leave,
-        say_nothing,
-        babble,
-        garble,
-        nest,
-        break_off,
-        say_a_number,
-        refuse_without_shape,
-        write_much,
-    )
-} | {name: _forbidden(act) for name, act in FORBIDDEN.items()}
+VERBS: Final[dict[str, Callable[[Job], object]]] = (
+    {
+        act.__name__.replace("_", "-"): act
+        for act in (
+            measure,
+            refuse,
+            fail,
+            fail_in_the_other_thread,
+            wait,
+            spin,
+            hoard,
+            crash,
+            read_what_is_gone,
+            leave,
+            say_nothing,
+            babble,
+            garble,
+            nest,
+            break_off,
+            say_a_number,
+            refuse_without_shape,
+            write_much,
+        )
+    }
+    | {name: _forbidden(act) for name, act in FORBIDDEN.items()}
+    | LOOKUPS
+)

@@ -14,7 +14,7 @@ import pytest
 
 from registry.confinement import Limits
 from registry.sandbox import Outcome, Sandbox
-from tests.registry.misbehaving import FORBIDDEN
+from tests.registry.misbehaving import FORBIDDEN, LOOKUPS
 
 MIB = 1 << 20
 LIMITS = Limits(
@@ -189,6 +189,14 @@ def test_a_call_that_reading_never_needs_ends_the_child(sandbox: Sandbox, act: s
     assert rule(outcome) == "sandbox-forbidden-call"
     assert outcome.refusal is not None
     assert outcome.refusal.severity == "malicious"
+
+
+@pytest.mark.parametrize("act", list(LOOKUPS))
+def test_no_path_can_be_looked_up(sandbox: Sandbox, act: str) -> None:
+    outcome = sandbox.run(act)
+    if "seccomp" not in outcome.confinement:
+        pytest.skip("this kernel has no seccomp")
+    assert rule(outcome) == "sandbox-failed"
 
 
 # --- the fork server itself -------------------------------------------------------------------
