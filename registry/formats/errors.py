@@ -626,11 +626,12 @@ class TensorStrides(Refusal, rule="tensor-strides"):
 
 class TensorBounds(Refusal, rule="tensor-bounds"):
     tensor: str
-    end: int
+    begin: int
+    numel: int
     available: int
     sentence = _(
-        "The weights “{tensor}” reach up to element {end} of a block that has {available}. "
-        "Save the network again."
+        "The weights “{tensor}” take {numel} elements from element {begin} of a block that has "
+        "{available}. Save the network again."
     )
 
 

@@ -20,8 +20,9 @@ from registry.formats.errors import (
     LegacyTruncated,
     PickleTruncated,
 )
-from registry.formats.pickle_program import Program, StorageRef, read_program
+from registry.formats.pickle_program import Program, read_program
 from registry.formats.source import Source
+from registry.formats.stored import StorageRef
 from registry.formats.torch_zip import MAX_PROGRAM_BYTES
 
 MAGIC: Final = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."

@@ -43,20 +43,22 @@ from registry.formats.errors import (
     PickleTruncated,
     Refusal,
     StorageShared,
-    TensorBounds,
-    TensorShape,
-    TensorStrides,
     shown,
 )
 from registry.formats.pickle_opcodes import MAX_LINE, opcode_name
-from registry.formats.tensor import DType, TensorInfo
+from registry.formats.stored import (
+    MAX_NESTING,
+    MAX_TENSORS,
+    StorageRef,
+    StoredTensor,
+    check_nesting,
+    strided,
+)
+from registry.formats.tensor import DType
 
 MAX_OPCODES: Final = 200_000
-MAX_TENSORS: Final = 2_048
 MAX_STRING_BYTES: Final = 4_096
 MAX_INTEGER_BYTES: Final = 8
-MAX_NESTING: Final = 64
-MAX_RANK: Final = 4
 MAX_SHARED: Final = 8
 
 # Instructions that import or call, whatever they are given.
@@ -76,28 +78,6 @@ class Token(Enum):
     ORDERED_DICT = auto()
     REBUILD_TENSOR = auto()
     REBUILD_PARAMETER = auto()
-
-
-@dataclass(frozen=True)
-class StorageRef:
-    """A block of weights that the pickle names: its key in the file, and how many elements."""
-
-    dtype: DType
-    key: str
-    numel: int
-
-    @property
-    def nbytes(self) -> int:
-        """How many bytes the block takes."""
-        return self.numel * self.dtype.itemsize
-
-
-@dataclass(frozen=True)
-class StoredTensor(TensorInfo):
-    """A tensor that the pickle describes: it begins `offset` elements into its storage."""
-
-    storage: StorageRef
-    offset: int
 
 
 Value: TypeAlias = (
@@ -348,26 +328,16 @@ class _Machine:
         self, storage: StorageRef, offset: int, shape: tuple[Any, ...], strides: tuple[Any, ...]
     ) -> StoredTensor:
         """Return the tensor if it is contiguous, inside its storage, and alone there."""
-        name = f"storage {storage.key}"
         if not all(type(number) is int for number in (offset, *shape, *strides)):
             raise PickleCall(
                 what="rebuild_tensor", offset=self.start, reason="a size is no whole number"
             )
-        if len(shape) > MAX_RANK or any(size < 1 for size in shape):
-            raise TensorShape(tensor=name, shape=shape)
-        if strides != (expected := contiguous(shape)):
-            raise TensorStrides(tensor=name, found=strides, expected=expected)
-        tensor = StoredTensor(storage.dtype, shape, storage, offset)
-        if offset < 0 or (end := offset + tensor.numel) > storage.numel:
-            raise TensorBounds(
-                tensor=name, end=offset if offset < 0 else end, available=storage.numel
-            )
         if storage.key in self.storages:
             raise StorageShared(storage=storage.key)
-        self.storages[storage.key] = storage
-        if len(self.storages) > MAX_TENSORS:
+        if len(self.storages) == MAX_TENSORS:
             raise ManyTensors(limit=MAX_TENSORS)
-        return tensor
+        self.storages[storage.key] = storage
+        return strided(storage, offset, shape, strides)
 
     def build(self) -> None:
         """Accept `_metadata`, the module versions that torch adds to a state dict; drop them."""
@@ -400,15 +370,6 @@ class _Machine:
         self.stopped = True
 
 
-def contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the strides, in elements, of a tensor of this shape that is stored in one piece."""
-    strides, step = [], 1
-    for size in reversed(shape):
-        strides.append(step)
-        step *= size
-    return tuple(reversed(strides))
-
-
 def _is_shareable(value: Any) -> bool:
     """Whether the memo may give a value out again: atoms, labels, and short tuples of them."""
     if isinstance(value, tuple):
@@ -423,21 +384,6 @@ def _is_module_version(name: Any, entry: Any) -> bool:
     if not isinstance(name, str) or type(entry) is not dict or not entry.keys() <= {"version"}:
         return False
     return all(version is None or type(version) is int for version in entry.values())
-
-
-def check_nesting(value: Any) -> None:
-    """Refuse a tree that is too deep; walk it level by level, so that depth costs no recursion."""
-    level: list[Any] = [value]
-    for _ in range(MAX_NESTING + 1):
-        level = [
-            child
-            for item in level
-            if isinstance(item, dict | list | tuple)
-            for child in (item.values() if isinstance(item, dict) else item)
-        ]
-        if not level:
-            return
-    raise Nesting(limit=MAX_NESTING)
 
 
 _STEPS: Final[dict[int, Callable[[_Machine], None]]] = {

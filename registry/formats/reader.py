@@ -37,9 +37,11 @@ from registry.formats.errors import (
     shown,
 )
 from registry.formats.hypernetwork import Hypernetwork, HypernetworkHeader, StateDict
-from registry.formats.pickle_program import Program, StoredTensor
-from registry.formats.schema import Half, Understood, understand
+from registry.formats.layers import Half
+from registry.formats.pickle_program import Program
+from registry.formats.schema import Understood, understand
 from registry.formats.source import Source, mapped, remote
+from registry.formats.stored import StoredTensor
 from registry.formats.tensor import Tensor
 
 Network = TypeVar("Network", bound=HypernetworkHeader, covariant=True)

@@ -25,19 +25,18 @@ from registry.formats.errors import (
     SafetensorsOffsets,
     SafetensorsSize,
     TensorDType,
-    TensorShape,
     shown,
 )
-from registry.formats.pickle_program import (
-    MAX_RANK,
+from registry.formats.pickle_program import OrderedItems
+from registry.formats.settings import KNOWN
+from registry.formats.source import Source
+from registry.formats.stored import (
     MAX_TENSORS,
-    OrderedItems,
     StorageRef,
     StoredTensor,
     check_nesting,
+    whole,
 )
-from registry.formats.settings import KNOWN
-from registry.formats.source import Source
 from registry.formats.tensor import DType
 
 MAX_HEADER_BYTES: Final = 1 << 20
@@ -144,10 +143,7 @@ def _described(name: str, entry: Any) -> tuple[StoredTensor, tuple[int, int]]:
     dtype = DType.of_safetensors(dtype_name)
     if dtype is None:
         raise TensorDType(tensor=name, found=dtype_name)
-    if len(shape) > MAX_RANK or any(size < 1 for size in shape):
-        raise TensorShape(tensor=name, shape=tuple(shape))
-    storage = StorageRef(dtype, name, math.prod(shape))
-    return StoredTensor(dtype, tuple(shape), storage, 0), (begin, end)
+    return whole(StorageRef(dtype, name, math.prod(shape)), tuple(shape)), (begin, end)
 
 
 def _only_texts(metadata: Any) -> dict[str, str]:

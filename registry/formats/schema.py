@@ -1,49 +1,39 @@
 """From the tree in a file to a network: its settings, and its layers checked against them.
 
-A1111 never wrote a version number, and its files of 2022 lack most settings. What the shapes and
-numbers of the layers say on their own is worked out here as well, so that a disagreement between
-them and the settings can be told exactly.
+A1111 never wrote a version number, and its files of 2022 lack most settings: what is absent has the
+default that A1111 gives it, and what is there tells how old the file is.
 """
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from registry.formats import near_miss
 from registry.formats.errors import (
     JSON,
-    Ambiguous,
     BadDim,
     Finding,
-    IndicesDisagree,
     IsSdxl,
     LayerKey,
-    LayerNormDisagrees,
-    MissingWeights,
     MixedKeys,
     ModulePair,
     NoDims,
     Severity,
     StringDims,
-    WidthsDisagree,
     plain,
     shown,
 )
-from registry.formats.hypernetwork import Epoch, HypernetworkSpec, Number
-from registry.formats.pickle_program import StoredTensor
+from registry.formats.hypernetwork import Epoch, HypernetworkSpec
+from registry.formats.layers import Half, Halves, check_half, settings_of_layers
 from registry.formats.settings import read_settings
+from registry.formats.stored import StoredTensor
 
 MAX_DIM: Final = 1 << 16
 SDXL_DIM: Final = 2048
 USUAL_DIMS: Final = frozenset({320, 640, 768, 1024, 1280})
-
-Half: TypeAlias = dict[str, StoredTensor]
-Halves: TypeAlias = tuple[Half, Half]
-Shape: TypeAlias = tuple[int, ...]
 
 _LAYER_KEY: Final = re.compile(r"linear\.(0|[1-9]\d{0,3})\.(weight|bias)", re.ASCII)
 _OLD_KEY: Final = re.compile(r"linear([12])\.(weight|bias)", re.ASCII)
@@ -80,7 +70,7 @@ def understand(tree: Any, *, stem: str, settings_lost: bool = False) -> Understo
     spec = (read_settings(settings_of_layers(modules)) if settings_lost else settings).spec(stem)
     for dim, pair in modules.items():
         for name, half in zip("kv", pair, strict=True):
-            _check_half(spec, dim, name, half)
+            check_half(spec, dim, name, half)
     is_old = any(
         _OLD_KEY.fullmatch(key) for pair in halves.values() for half in pair for key in half
     )
@@ -164,139 +154,6 @@ def _epoch(stored: Mapping[str, JSON], is_old: bool) -> Epoch:
     if "step" in stored or "sd_checkpoint" in stored:
         return Epoch.STEP
     return Epoch.FIRST if is_old else Epoch.UNDATED
-
-
-# The layers against the settings
-
-
-def _check_half(spec: HypernetworkSpec, dim: int, name: str, half: Half) -> None:
-    """Compare a half's keys and shapes with the layout that A1111 would build; tell the difference.
-
-    The causes are looked for in the order in which they would explain each other.
-    """
-    expected = {
-        f"linear.{layer.index}.{parameter}": shape
-        for layer in spec.layout(dim)
-        for parameter, shape in layer.parameters.items()
-    }
-    found = {key: tensor.shape for key, tensor in half.items()}
-    if found == expected:
-        return
-    layers = _Layers.of(found)
-    _check_partners(dim, name, layers)
-    if bool(layers.norms) != spec.is_layer_norm:
-        raise LayerNormDisagrees(dim=dim, half=name, stored=spec.is_layer_norm)
-    _check_widths(spec, dim, name, layers, expected)
-    raise IndicesDisagree(
-        dim=dim,
-        half=name,
-        expected=tuple(sorted({int(key.split(".")[1]) for key in expected})),
-        found=tuple(layers.indices),
-    )
-
-
-@dataclass(frozen=True)
-class _Layers:
-    """What keys and shapes say on their own. A matrix is a layer, a vector a norm, [1] a PReLU."""
-
-    indices: Sequence[int]
-    linears: Mapping[int, Shape]
-    norms: Sequence[int]
-    missing: Sequence[str]
-
-    @classmethod
-    def of(cls, shapes: Mapping[str, Shape]) -> _Layers:
-        indices = sorted({int(key.split(".")[1]) for key in shapes})
-        weights = {index: shapes.get(f"linear.{index}.weight", ()) for index in indices}
-        biased = {index for index in indices if f"linear.{index}.bias" in shapes}
-        return cls(
-            indices=indices,
-            linears={index: shape for index, shape in weights.items() if len(shape) == 2},
-            norms=[
-                index for index, shape in weights.items() if len(shape) == 1 and index in biased
-            ],
-            missing=[
-                *(f"linear.{index}.weight" for index in indices if not weights[index]),
-                *(
-                    f"linear.{index}.bias"
-                    for index in indices
-                    if index not in biased and weights[index] != (1,)
-                ),
-            ],
-        )
-
-    @property
-    def widths(self) -> Shape:
-        """The width before the first layer and after each one."""
-        shapes = list(self.linears.values())
-        return (shapes[0][1], *(shape[0] for shape in shapes)) if shapes else ()
-
-
-def _check_partners(dim: int, name: str, layers: _Layers) -> None:
-    if layers.missing or not layers.linears:
-        missing = tuple(layers.missing) or ("linear.0.weight",)
-        raise MissingWeights(dim=dim, half=name, missing=missing)
-
-
-def _check_widths(
-    spec: HypernetworkSpec, dim: int, name: str, layers: _Layers, expected: Mapping[str, Shape]
-) -> None:
-    """Say which layer is the first whose shape is not what the layer structure asks for."""
-    wanted = list(zip(spec.widths(dim)[1:], spec.widths(dim), strict=False))
-    for position, (index, shape) in enumerate(layers.linears.items()):
-        right = wanted[position] if position < len(wanted) else ()
-        if shape != right or len(wanted) != len(layers.linears):
-            raise WidthsDisagree(
-                dim=dim,
-                half=name,
-                tensor=f"linear.{index}.weight",
-                expected=right,
-                found=shape,
-                layer_structure=spec.layer_structure,
-                structure=tuple(_factor([(dim, width)]) or 0 for width in layers.widths),
-            )
-
-
-# Settings from the layers alone
-
-
-def settings_of_layers(modules: Mapping[int, Halves]) -> dict[str, Any]:
-    """Return the settings that the layers leave no choice about, for files that lost theirs.
-
-    An activation or a dropout between layers leaves a gap in their numbers, and its kind is lost.
-    Without gaps, and with a second layer or a norm to show one, there is none.
-    """
-    halves = [
-        _Layers.of({k: t.shape for k, t in half.items()}) for p in modules.values() for half in p
-    ]
-    if any(list(layers.indices) != [*range(len(layers.indices))] for layers in halves):
-        raise Ambiguous(reason="an activation function or dropout stood between them")
-    if any(len(layers.indices) < 2 for layers in halves):
-        raise Ambiguous(reason="an activation function may have followed the only layer")
-    widths = [
-        (dim, _Layers.of({k: t.shape for k, t in pair[0].items()}).widths)
-        for dim, pair in modules.items()
-    ]
-    if len({len(width) for _, width in widths}) != 1:
-        raise Ambiguous(reason="their number differs between context widths")
-    factors = [
-        _factor([(dim, width[position]) for dim, width in widths])
-        for position in range(len(widths[0][1]))
-    ]
-    if None in factors:
-        raise Ambiguous(reason="no layer structure gives their widths")
-    return {"layer_structure": factors, "is_layer_norm": any(layers.norms for layers in halves)}
-
-
-def _factor(pairs: Iterable[tuple[int, int]]) -> Number | None:
-    """Return the shortest decimal x with `int(dim * x) == width` for each (dim, width), or None."""
-    pairs = list(pairs)
-    least = max(width / dim for dim, width in pairs)
-    for digits in range(7):
-        factor = math.ceil(least * 10**digits) / 10**digits
-        if all(int(dim * factor) == width for dim, width in pairs):
-            return int(factor) if factor == int(factor) else factor
-    return None
 
 
 # Remarks

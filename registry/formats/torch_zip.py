@@ -12,51 +12,33 @@ import struct
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, NamedTuple
+from typing import Final
 
 from registry.formats import near_miss
 from registry.formats.errors import (
     BigEndian,
-    CentralExtra,
     Checksum,
-    CompressedMember,
     DescriptorMismatch,
-    DirectoryEntry,
     DuplicateMember,
-    EndRecord,
-    EndRecordField,
     Gap,
     LargeProgram,
     LocalExtra,
     LocalMismatch,
-    ManyMembers,
-    MemberComment,
     MemberContent,
-    MemberFlags,
     MemberMissing,
     MemberName,
-    MemberSizes,
     Overlap,
     PrependedData,
     SeveralRoots,
-    Zip64Disagrees,
     shown,
 )
 from registry.formats.source import Source
+from registry.formats.zip_directory import FLAG_DESCRIPTOR, Entry, check_stored, read_directory
 
-MAX_MEMBERS: Final = 4096
 MAX_PROGRAM_BYTES: Final = 1 << 20
-MAX_NAME_BYTES: Final = 512
 
 LOCAL = struct.Struct("<4s5H3I2H")
-CENTRAL = struct.Struct("<4s6H3I5H2I")
-END = struct.Struct("<4s4H2IH")
-END64 = struct.Struct("<4sQ2H2I4Q")
-LOCATOR64 = struct.Struct("<4sIQI")
 DESCRIPTOR = {16: struct.Struct("<4s3I"), 24: struct.Struct("<4sI2Q")}
-
-FLAG_DESCRIPTOR: Final = 0x0008
-FLAG_UTF8: Final = 0x0800
 
 _STORAGE = re.compile(r"data/(0|[1-9]\d{0,9})", re.ASCII)
 _CONTENT: Mapping[str, tuple[re.Pattern[bytes], str]] = {
@@ -96,25 +78,6 @@ class Archive:
         }
 
 
-class _Directory(NamedTuple):
-    entries: int
-    offset: int
-    size: int
-
-
-class _Entry(NamedTuple):
-    name: bytes
-    flags: int
-    method: int
-    crc32: int
-    compressed: int
-    size: int
-    extra: int
-    comment: int
-    disk: int
-    offset: int
-
-
 def read_archive(source: Source, *, shallow: bool = False) -> Archive:
     """Check the archive's structure and return its entries; no weight is looked at.
 
@@ -124,14 +87,13 @@ def read_archive(source: Source, *, shallow: bool = False) -> Archive:
     start = bytes(source.view(0, 4))
     if start != b"PK\3\4":
         raise PrependedData(start=shown(start))
-    directory = _read_end(source)
-    entries = list(_read_directory(source, directory))
-    near_miss.refuse_member_names([shown(entry.name) for entry in entries])
-    for entry in entries:
-        _check_entry(entry)
-    names = [_decoded(entry.name) for entry in entries]
+    directory = read_directory(source)
+    near_miss.refuse_member_names([shown(entry.name) for entry in directory.entries])
+    for entry in directory.entries:
+        check_stored(entry)
+    names = [_decoded(entry.name) for entry in directory.entries]
     root = _common_root(names)
-    members = [_named(root, name, entry) for name, entry in zip(names, entries, strict=True)]
+    members = [_named(root, *named) for named in zip(names, directory.entries, strict=True)]
     _check_unique(members)
     members.sort(key=lambda member: member.offset)
     placed = _place_members(source, root, members, directory.offset, shallow)
@@ -173,98 +135,6 @@ def check_crc(member: Member, data: bytes | memoryview) -> None:
         raise Checksum(member=member.name, found=found, expected=member.crc32)
 
 
-def _read_end(source: Source) -> _Directory:
-    """Return what the end record says, which is exactly the last 22 bytes of the file."""
-    at = source.size - END.size
-    record = source.view(max(at, 0), END.size)
-    if at < 0 or bytes(record[:4]) != b"PK\5\6":
-        raise EndRecord(offset=max(at, 0))
-    _, disk, first_disk, here, entries, size, offset, comment = END.unpack(record)
-    _require_field("disk", disk, 0)
-    _require_field("directory disk", first_disk, 0)
-    _require_field("entries on this disk", here, entries)
-    _require_field("comment length", comment, 0)
-    if entries > MAX_MEMBERS:
-        raise ManyMembers(found=entries, limit=MAX_MEMBERS)
-    directory = _Directory(entries, offset, size)
-    end = _read_end64(source, at, directory)
-    _require_field("directory offset", offset, end - size)
-    return directory
-
-
-def _require_field(field: str, found: int, expected: int) -> None:
-    if found != expected:
-        raise EndRecordField(field=field, found=found, expected=expected)
-
-
-def _read_end64(source: Source, end: int, directory: _Directory) -> int:
-    """Check the zip64 records before the end record, if any; return where they begin."""
-    at = end - LOCATOR64.size
-    locator = source.view(max(at, 0), LOCATOR64.size)
-    if at < 0 or bytes(locator[:4]) != b"PK\6\7":
-        return end
-    begin = at - END64.size
-    if begin < 0:
-        raise Zip64Disagrees(field="offset of the record", found=begin, expected=0)
-    _, disk, offset, disks = LOCATOR64.unpack(locator)
-    record = source.view(begin, END64.size)
-    signature, length, _, _, this, first, here, entries, size, start = END64.unpack(record)
-    for field, found, expected in (
-        ("signature", int.from_bytes(signature, "big"), int.from_bytes(b"PK\6\6", "big")),
-        ("disk of the record", disk, 0),
-        ("offset of the record", offset, begin),
-        ("number of disks", disks, 1),
-        ("length", length, END64.size - 12),
-        ("disk", this, 0),
-        ("directory disk", first, 0),
-        ("entries on this disk", here, directory.entries),
-        ("entries", entries, directory.entries),
-        ("directory size", size, directory.size),
-        ("directory offset", start, directory.offset),
-    ):
-        if found != expected:
-            raise Zip64Disagrees(field=field, found=found, expected=expected)
-    return begin
-
-
-def _read_directory(source: Source, directory: _Directory) -> Iterator[_Entry]:
-    """Yield the entries in the directory's order; together they fill it exactly."""
-    if directory.size > directory.entries * (CENTRAL.size + MAX_NAME_BYTES):
-        raise DirectoryEntry(offset=directory.offset, reason="it is too long for its entries")
-    data = source.view(directory.offset, directory.size)
-    at = 0
-    for _ in range(directory.entries):
-        if len(data) < at + CENTRAL.size or bytes(data[at : at + 4]) != b"PK\1\2":
-            raise DirectoryEntry(offset=directory.offset + at, reason="an entry was expected")
-        (_, _, _, flags, method, _, _, crc32, compressed, size, *rest) = CENTRAL.unpack_from(
-            data, at
-        )
-        names, extra, comment, disk, _, _, offset = rest
-        at += CENTRAL.size
-        name = bytes(data[at : at + names])
-        yield _Entry(name, flags, method, crc32, compressed, size, extra, comment, disk, offset)
-        at += names + extra + comment
-    if at != len(data):
-        raise DirectoryEntry(offset=directory.offset + at, reason="it does not end where it should")
-
-
-def _check_entry(entry: _Entry) -> None:
-    """Refuse every way of storing an entry but plainly."""
-    name = shown(entry.name)
-    if entry.flags & ~(FLAG_DESCRIPTOR | FLAG_UTF8):
-        raise MemberFlags(member=name, flags=entry.flags)
-    if entry.method:
-        raise CompressedMember(member=name, method=entry.method)
-    if entry.compressed != entry.size:
-        raise MemberSizes(member=name, compressed=entry.compressed, uncompressed=entry.size)
-    if entry.comment:
-        raise MemberComment(member=name)
-    if entry.extra:
-        raise CentralExtra(member=name)
-    if entry.disk:
-        raise DirectoryEntry(offset=entry.offset, reason=f"“{name}” lies on another disk")
-
-
 def _common_root(names: Sequence[str]) -> str:
     """Return the one folder that all entries lie in."""
     roots = {name.partition("/")[0] for name in names}
@@ -283,7 +153,7 @@ def _decoded(name: bytes) -> str:
         raise MemberName(member=shown(name)) from error
 
 
-def _named(root: str, full: str, entry: _Entry) -> Member:
+def _named(root: str, full: str, entry: Entry) -> Member:
     """Return an entry under its name inside the root, if it is one that torch writes."""
     name = full.removeprefix(f"{root}/")
     if name == full or not (name == "data.pkl" or name in _CONTENT or _STORAGE.fullmatch(name)):
