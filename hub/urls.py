@@ -1,7 +1,19 @@
+"""Every address of the site. Creators' own (`/{creator}/{slug}`) come last."""
+
+from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path
 
+from hub.gallery.views import gallery
+from hub.theme import set_theme
+
+# The admin has no door of its own: signing in there asks for the second factor too.
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+
 urlpatterns = [
+    path("", include("hub.accounts.urls")),
+    path("", gallery, name="gallery"),
+    path("theme", set_theme, name="theme"),
     path("account/", include("allauth.urls")),
     path("", include("allauth.idp.urls")),
     path("api/v1/", include("registry.api.urls")),
