@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import select
 import signal
@@ -28,6 +29,8 @@ from typing import Any, Final
 from registry.confinement import Limits
 from registry.formats.errors import Finding, Refusal, Severity, _
 
+logger = logging.getLogger(__name__)
+
 Progress = Callable[[int, int], object]  # bytes done, bytes in all
 
 START_SECONDS: Final = 60.0
@@ -37,7 +40,7 @@ ANSWER_CHUNK: Final = 1 << 16
 # One thread per library, one heap: threads and heaps made later would need calls that are sealed.
 _ENVIRONMENT: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
 _BOOT: Final = (
-    "import sys; sys.path[:0] = sys.argv[3:]; "
+    "import sys; sys.path += sys.argv[3:]; "
     "from registry.forkserver import serve; serve(int(sys.argv[1]), sys.argv[2])"
 )
 
@@ -163,6 +166,7 @@ class Sandbox:
         with _opened(sources or {}, outputs or {}) as descriptors:
             outcome = self._ask(request, descriptors, on_progress)
         if outcome.refusal is not None:
+            _log(verb, outcome.refusal)
             for path in (outputs or {}).values():
                 path.unlink(missing_ok=True)
         return outcome
@@ -268,6 +272,12 @@ def _paths() -> list[str]:
     found = [find_spec(name) for name in ("registry", "numpy", "blake3")]
     roots = [str(Path(spec.origin).parents[1]) for spec in found if spec and spec.origin]
     return list(dict.fromkeys(roots))
+
+
+def _log(verb: str, refusal: Finding) -> None:
+    """A bad end is for those who run the hub too; a file's own fault is not."""
+    if issubclass(Refusal.by_rule.get(refusal.rule, AbnormalEnd), AbnormalEnd):
+        logger.warning("sandboxed job %s: %s %s", verb, refusal.rule, dict(refusal.data))
 
 
 # --- files ------------------------------------------------------------------------------------

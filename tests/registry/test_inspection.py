@@ -15,6 +15,7 @@ from registry.formats.hashes import hash_bytes
 from registry.formats.report import Report
 from registry.inspection import convert, inspect
 from registry.sandbox import Sandbox
+from tests.registry.formats.hostile.catalogue import TECHNIQUES
 
 FIXTURES = Path("tests/fixtures/hypernetworks")
 INDEX: dict[str, dict[str, Any]] = json.loads((FIXTURES / "index.json").read_text())
@@ -122,3 +123,18 @@ def test_an_empty_file_is_refused_by_its_own_rule(tmp_path: Path) -> None:
     refusal = inspect(empty).refusal
     assert refusal is not None
     assert refusal.rule == "container-empty"
+
+
+def test_every_hostile_file_is_refused_by_its_own_rule_and_in_little_memory(
+    tmp_path: Path,
+) -> None:
+    """In the sandbox as outside it: no refusal needs anything that the child may not do."""
+    path = tmp_path / "hostile.pt"
+    for technique in TECHNIQUES:
+        data = technique.build()
+        path.write_bytes(data)
+        report = inspect(path)
+        assert report.refusal is not None, technique.name
+        assert report.refusal.rule == technique.rule, technique.name
+        assert report.process is not None
+        assert report.process.peak_rss - len(data) < 64 << 20, technique.name

@@ -157,6 +157,15 @@ def test_every_other_bad_end_is_a_refusal_with_a_reason(
     assert sandbox.run("measure").refusal is None  # and the next job is as good as any
 
 
+def test_a_bad_end_is_logged_and_a_refusal_is_not(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    sandbox.run("refuse")
+    assert caplog.messages == []
+    sandbox.run("crash")
+    assert caplog.messages == ["sandboxed job crash: sandbox-killed {'signal': 'SIGSEGV'}"]
+
+
 def test_the_text_of_an_error_stays_in_the_child(sandbox: Sandbox) -> None:
     refusal = sandbox.run("fail").refusal
     assert refusal is not None
