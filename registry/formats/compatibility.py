@@ -27,6 +27,11 @@ class App(StrEnum):
     SDNEXT = "SD.Next"
     DIFFUSERS = "diffusers"
 
+    @property
+    def slug(self) -> str:
+        """The same in addresses and filters: "a1111-old"."""
+        return self.name.lower().replace("_", "-")
+
 
 class Verdict(StrEnum):
     WORKS = "works"

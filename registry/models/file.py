@@ -104,6 +104,10 @@ class File(Hashed):
             models.UniqueConstraint(
                 fields=["version", "format", "flavour"], name="file_flavour_once"
             ),
+            models.CheckConstraint(
+                condition=models.Q(blob=None) | models.Q(blob=models.F("sha256")),
+                name="file_blob_is_its_own",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -155,6 +159,8 @@ class Upload(models.Model):
     reason = models.TextField(blank=True)
     # What the steps found: hashes, spec, compatibility, files written.
     report = models.JSONField(default=dict, blank=True)
+    # Stored for this upload and not yet files of a version: the sweep must leave them alone.
+    held_blobs = models.ManyToManyField(Blob, related_name="held_for", blank=True)
     job = models.ForeignKey(
         "Job", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )

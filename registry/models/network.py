@@ -111,6 +111,8 @@ class Network(models.Model):
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.DRAFT)
     # Why it was deleted or taken down: shown on the tombstone.
     status_reason = models.TextField(blank=True)
+    # The bytes of what was taken down are kept, unserved, while the creator may appeal.
+    taken_down_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     # Of the first version.

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
 from django.contrib.postgres.fields import ArrayField
-from django.core.validators import MaxValueValidator, MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -14,6 +14,14 @@ from registry.models.user import User
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
 
+# A name is a revision in addresses of the Hugging Face client: no slash, and none of its own words.
+version_name_validators = [
+    RegexValidator(r"\A[^/\\\x00-\x1f]+\Z", _("No slashes in the name of a version.")),
+    RegexValidator(
+        r"\A(?!(main|latest|[0-9a-f]{40})\Z)",
+        _("This name has a meaning of its own in addresses. Choose another."),
+    ),
+]
 strength_validators = [MinValueValidator(-4.0), MaxValueValidator(4.0)]
 
 
@@ -60,7 +68,7 @@ class Version(models.Model):
 
     network = models.ForeignKey(Network, on_delete=models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()
-    name = models.CharField(_("name"), max_length=60)
+    name = models.CharField(_("name"), max_length=60, validators=version_name_validators)
     changelog = models.TextField(_("what changed"), max_length=10_000, blank=True)
     trigger_words = ArrayField(models.CharField(max_length=120), default=list, blank=True, size=30)
     base_model = models.CharField(
@@ -73,6 +81,9 @@ class Version(models.Model):
     published_at: "models.DateTimeField[datetime | None, datetime | None]" = models.DateTimeField(
         null=True, blank=True
     )
+    # Set while it is withdrawn or taken down; a restored version goes back to what it was.
+    yanked_at = models.DateTimeField(null=True, blank=True)
+    taken_down_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -121,6 +132,11 @@ class Version(models.Model):
                 condition=~models.Q(status__in=["published", "yanked"])
                 | (models.Q(published_at__isnull=False) & ~models.Q(weights_hash="")),
                 name="version_published_when_checked",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(status__in=["draft", "processing", "scheduled"])
+                | models.Q(published_at=None),
+                name="version_published_for_good",
             ),
             models.CheckConstraint(
                 condition=~models.Q(status="scheduled") | models.Q(publish_at__isnull=False),

@@ -1,0 +1,165 @@
+"""What the domain refuses, as types that carry data and one sentence for the person who asked.
+
+The base class says what kind of trouble it is: `registry.api.errors` maps kinds to HTTP and
+`hub.errors` to pages, so neither has to know every error. `code` is a stable name for machines.
+Fields that are not taken are Django's `ValidationError`, which forms and the API know already.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar, dataclass_transform
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+Sentence = str | Promise
+
+
+@dataclass_transform(eq_default=False, frozen_default=False)
+class HubError(Exception):
+    """Base of all of them. Subclasses annotate their data; the sentence may name it."""
+
+    code: ClassVar[str] = "error"
+    sentence: ClassVar[Sentence] = _("That did not work.")
+
+    def __init_subclass__(cls, *, code: str = "") -> None:
+        dataclass(eq=False, repr=False)(cls)
+        cls.code = code or cls.code
+
+    def __str__(self) -> str:
+        return self.message
+
+    def data(self) -> dict[str, Any]:
+        """The error's fields."""
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}  # type: ignore[arg-type]
+
+    @property
+    def message(self) -> str:
+        """What is wrong and what to do, in the reader's language."""
+        return str(self.sentence).format(**self.data())
+
+
+# --- Kinds ----------------------------------------------------------------------------------------
+
+
+class Forbidden(HubError, code="forbidden"):
+    """This person may not do that (403)."""
+
+
+class Conflict(HubError, code="conflict"):
+    """The thing is not in a state in which that can be done (409)."""
+
+
+class Gone(HubError, code="gone"):
+    """It was here, and was removed for good (410)."""
+
+
+class TooMuch(HubError, code="too-much"):
+    """A quota or a size is used up (413)."""
+
+
+class Temporary(HubError, code="temporary"):
+    """Nothing wrong with the request: try again (503)."""
+
+
+# --- Who may what ---------------------------------------------------------------------------------
+
+
+class NotAllowed(Forbidden, code="not-allowed"):
+    """`action` is a `registry.permissions.Action`."""
+
+    action: str
+    sentence = _("Only its creator may do this.")
+
+
+class ModeratorsOnly(Forbidden, code="moderators-only"):
+    action: str
+    sentence = _("Only moderators may do this.")
+
+
+class AccountBlocked(Forbidden, code="account-blocked"):
+    reason: str
+    sentence = _("Your account is blocked: {reason} You can read, but not change anything.")
+
+
+# --- Networks and versions ------------------------------------------------------------------------
+
+
+class VersionIsPublished(Conflict, code="version-published"):
+    """`fields` are those that someone tried to change."""
+
+    fields: Sequence[str]
+    sentence = _(
+        "A published version never changes. Make a new version with what is different; "
+        "the recommended strength can be set at any time."
+    )
+
+
+class WrongStatus(Conflict, code="wrong-status"):
+    """`status` is what it has, `needed` those in which this can be done."""
+
+    status: str
+    needed: Sequence[str]
+    sentence = _("This cannot be done to something that is “{status}”.")
+
+
+class NoFile(Conflict, code="no-file"):
+    sentence = _("This version has no checked file yet. Upload one and wait for the check.")
+
+
+class HasFile(Conflict, code="has-file"):
+    stem: str
+    sentence = _(
+        "This version already has its file, “{stem}”. Files never change: make a new version, "
+        "or remove the file while the version is a draft."
+    )
+
+
+class BaseModelMissing(Conflict, code="base-model-missing"):
+    sentence = _("Say which base model this network was made for.")
+
+
+class BaseModelMismatch(Conflict, code="base-model-mismatch"):
+    """`family` is sd1 or sd2, by the widths of the file's layers; `expected` the base models."""
+
+    base_model: str
+    family: str
+    expected: Sequence[str]
+    sentence = _(
+        "The file's layers fit {listed}, but the base model given is {base_model}. "
+        "Choose one that fits, or upload the right file."
+    )
+
+    @property
+    def message(self) -> str:
+        listed = ", ".join(self.expected)
+        return str(self.sentence).format(listed=listed, base_model=self.base_model)
+
+
+class TimeIsPast(Conflict, code="time-is-past"):
+    at: datetime
+    sentence = _("That time is past. Choose one in the future, or publish now.")
+
+
+class BytesGone(Gone, code="bytes-gone"):
+    sentence = _("Its files were erased. The creator can upload them again as a new version.")
+
+
+# --- Uploads and files ----------------------------------------------------------------------------
+
+
+class UploadNotReady(Conflict, code="upload-not-ready"):
+    state: str
+    sentence = _("This upload cannot be used: it is “{state}”.")
+
+
+class StorageTrouble(Temporary, code="storage-trouble"):
+    """`key` is what was to be written or read; `reason` for the log."""
+
+    key: str
+    reason: str
+    sentence = _("The storage did not take a file. The hub tries again by itself.")

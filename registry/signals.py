@@ -1,0 +1,29 @@
+"""What the domain announces. `inference` asks for previews, webhooks and feeds tell the world.
+
+All but `job_ending` are sent after the commit, so that a receiver finds what it is told about; an
+error in one receiver is logged and stops neither the others nor the caller.
+"""
+
+from typing import Any
+
+from django.db import transaction
+from django.dispatch import Signal
+
+# version=Version, by=User | None
+version_published = Signal()
+version_yanked = Signal()
+# network=Network, by=User | None
+network_deleted = Signal()
+network_taken_down = Signal()
+network_restored = Signal()
+# upload=Upload, which has reached its end: ready, refused, quarantined, failed or cancelled
+upload_checked = Signal()
+# job=Job, within the transaction that ends it: for rows that must end with it
+job_ending = Signal()
+# job=Job
+job_ended = Signal()
+
+
+def announce(signal: Signal, **what: Any) -> None:
+    """Send once the surrounding transaction has committed."""
+    transaction.on_commit(lambda: signal.send_robust(sender=None, **what), robust=True)
