@@ -6,10 +6,15 @@ from django.http import HttpRequest
 THEMES = ("dark", "light")
 
 
+def theme_of(request: HttpRequest) -> str:
+    """The visitor's choice by cookie; dark where there is none."""
+    theme = request.COOKIES.get("theme", "")
+    return theme if theme in THEMES else "dark"
+
+
 def site(request: HttpRequest) -> dict[str, object]:
-    theme = request.COOKIES.get("theme")
     return {
-        "theme": theme if theme in THEMES else "dark",
+        "theme": theme_of(request),
         "site_url": settings.SITE_URL,
         "debug": settings.DEBUG,
     }

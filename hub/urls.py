@@ -19,3 +19,9 @@ urlpatterns = [
     path("api/v1/", include("registry.api.urls")),
     path("admin/", admin.site.urls),
 ]
+
+handler400 = "hub.errors.bad_request"
+handler403 = "hub.errors.forbidden"
+handler404 = "hub.errors.not_found"
+handler429 = "hub.errors.too_many_requests"  # allauth's
+handler500 = "hub.errors.server_error"
