@@ -174,6 +174,7 @@ class Command(BaseCommand):
             return inspection.inspect(path, on_progress=progress)
 
 
+_BAR_FORMAT: Final = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}"
 _VERSIONS: Final = {
     "uploaded": "this very file",
     "portable": "as HyperHub serves it",
@@ -219,6 +220,8 @@ def _target(path: Path, to: Path) -> Path:
             f"“{out.stem}” cannot be a network's name: use letters, digits, “_”, “.” and “-”.",
             returncode=USAGE,
         )
+    if not out.parent.is_dir():
+        raise CommandError(f"There is no folder {out.parent}.", returncode=USAGE)
     return out
 
 
@@ -258,7 +261,7 @@ def _bar(path: Path) -> Iterator[Progress | None]:
     if not sys.stderr.isatty() or path.stat().st_size < BIG:
         yield None
         return
-    with tqdm(desc=path.name, unit="B", unit_scale=True, leave=False) as bar:
+    with tqdm(desc=path.name, bar_format=_BAR_FORMAT, leave=False) as bar:
 
         def show(done: int, total: int) -> None:
             bar.total = total

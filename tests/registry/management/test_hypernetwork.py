@@ -7,6 +7,7 @@ import os
 import pty
 import subprocess
 import sys
+import termios
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -143,11 +144,14 @@ def test_convert_into_a_folder_keeps_the_name(tmp_path: Path) -> None:
 
 
 def test_without_dropout_the_training_file_is_the_portable_one(tmp_path: Path) -> None:
-    status, said = run("convert", PLAIN, "--to", tmp_path / "a.pt", "--flavor", "training")
+    out = tmp_path / "out.pt"
+    status, said = run("convert", PLAIN, "--to", out, "--flavor", "training")
+    training = out.read_bytes()
     assert status == 0
     assert "no dropout" in said
-    run("convert", PLAIN, "--to", tmp_path / "b" / ".." / "a.pt", "--force")
-    assert os.listdir(tmp_path) == ["a.pt"]
+    run("convert", PLAIN, "--to", out, "--force")
+    assert out.read_bytes() == training
+    assert os.listdir(tmp_path) == ["out.pt"]
 
 
 def test_a_refused_file_is_not_converted(damaged: Path) -> None:
@@ -169,6 +173,10 @@ def test_convert_replaces_a_file_only_when_told_to(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["a b.pt", "None.pt", "bild–1.pt", "out.ckpt", "out"])
 def test_convert_refuses_names_that_no_program_would_take(name: str, tmp_path: Path) -> None:
     assert usage_error("convert", DROPOUT, "--to", tmp_path / name)
+
+
+def test_convert_makes_no_folders(tmp_path: Path) -> None:
+    assert "no folder" in usage_error("convert", DROPOUT, "--to", tmp_path / "new" / "out.pt")
 
 
 def test_a_flavour_is_for_pt_files(tmp_path: Path) -> None:
@@ -212,6 +220,7 @@ def test_a_file_that_is_not_there_is_wrong_usage(verb: str, tmp_path: Path) -> N
 def on_a_terminal(*arguments: str | Path) -> tuple[int, str]:
     """Run the real command with a terminal for its errors, and no database anywhere."""
     ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (30, 90))
     command = [sys.executable, "manage.py", "hypernetwork", *map(str, arguments)]
     nowhere = "postgres://nobody@127.0.0.1:9/nothing"
     process = subprocess.run(
