@@ -6,11 +6,13 @@ from typing import Any, Final
 from django import forms
 from django.utils.cache import patch_vary_headers
 from django.utils.http import urlencode
+from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from registry.api.errors import Issues, issue
+from registry.api.permissions import MayReadInPublic
 from registry.keyset import Page
 
 MAX_LIMIT: Final = 100
@@ -19,7 +21,7 @@ MAX_LIMIT: Final = 100
 class PublicRead(APIView):
     """Open to everyone. What anonymous people see may be kept by caches, the rest by nobody."""
 
-    permission_classes = ()
+    permission_classes: tuple[type[BasePermission], ...] = (MayReadInPublic,)
     max_age = 300
     stale = 150
 

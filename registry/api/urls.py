@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from registry.api import lists, models, versions
+from registry.api import lists, me, models, versions
 
 urlpatterns = [
     path("models", models.ModelList.as_view()),
@@ -15,5 +15,6 @@ urlpatterns = [
     path("images", lists.ImageList.as_view()),
     path("creators", lists.CreatorList.as_view()),
     path("tags", lists.TagList.as_view()),
+    path("me", me.Me.as_view()),
     path("enums", lists.Enums.as_view()),
 ]

@@ -130,6 +130,11 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.display_name or self.username
 
     @property
+    def avatar_url(self) -> str:
+        """Where the face is shown; empty for people without one."""
+        return f"/media/{self.avatar}" if self.avatar else ""
+
+    @property
     def may_write(self) -> bool:
         return self.is_active and self.blocked_at is None
 

@@ -1,0 +1,74 @@
+"""Django's admin: for looking things up, and for what has no page of its own."""
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.db.models import Model
+from django.forms import ModelForm
+from django.http import HttpRequest
+
+from registry import audit
+from registry.models import ApiKey, AuditEvent, User
+
+if TYPE_CHECKING:  # generic for the type checker only
+    AnyAdmin = admin.ModelAdmin[Any]
+    UserModelAdmin = admin.ModelAdmin[User]
+else:
+    AnyAdmin = UserModelAdmin = admin.ModelAdmin
+
+
+class ReadOnlyAdmin(AnyAdmin):
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+@admin.register(User)
+class UserAdmin(UserModelAdmin):
+    list_display = ("username", "display_name", "role", "is_active", "blocked_at", "date_joined")
+    list_filter = ("role", "is_active")
+    search_fields = ("username", "display_name", "email")
+    ordering = ("-date_joined",)
+    fields = (
+        *("username", "email", "display_name", "bio", "role", "is_active", "is_superuser"),
+        *("blocked_at", "blocked_reason", "date_joined", "last_login"),
+    )
+    # The name is in addresses, the address is verified: neither changes behind a person's back.
+    readonly_fields = (
+        *("username", "email", "blocked_at", "blocked_reason", "date_joined", "last_login"),
+    )
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return False
+
+    def save_model(
+        self, request: HttpRequest, obj: User, form: "ModelForm[User]", change: bool
+    ) -> None:
+        super().save_model(request, obj, form, change)
+        by = request.user if isinstance(request.user, User) else None
+        audit.record("user.changed", by=by, on=obj, data={"fields": form.changed_data})
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(ReadOnlyAdmin):
+    list_display = ("name", "prefix", "user", "scopes", "created_at", "last_used_at", "revoked_at")
+    search_fields = ("prefix", "user__username")
+    list_select_related = ("user",)
+    exclude = ("digest",)
+
+
+@admin.register(AuditEvent)
+class AuditEventAdmin(ReadOnlyAdmin):
+    list_display = ("at", "action", "actor", "target", "reason", "address")
+    list_filter = ("action",)
+    search_fields = ("target", "request_id", "actor__username")
+    list_select_related = ("actor",)
+    show_full_result_count = False

@@ -1,0 +1,35 @@
+"""`GET me`: whose key this is."""
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from registry.api import shapes
+from registry.api.authentication import Access
+from registry.api.permissions import needs
+from registry.api.reading import origin_of
+from registry.models import Scope, User
+
+
+class Me(APIView):
+    permission_classes = (needs(Scope.READ),)
+
+    def get(self, request: Request) -> Response:
+        user = request.user
+        assert isinstance(user, User)  # noqa: S101 -- the permission saw to it
+        scopes = request.auth.scopes if isinstance(request.auth, Access) else Scope.values
+        return Response(
+            {
+                "id": user.pk,
+                **shapes.creator(user, origin=origin_of(request)),
+                # Civitai's words; nothing is for sale here.
+                "tier": "free",
+                "status": "active" if user.may_write else "muted",
+                "isMember": False,
+                "subscriptions": [],
+                "displayName": user.name,
+                "role": user.role,
+                "scopes": [scope for scope in Scope.values if scope in scopes],
+            },
+            headers={"Cache-Control": "private, no-store"},
+        )
