@@ -147,6 +147,15 @@ _RULES: Final[Mapping[str, tuple[str, Callable[[Any], bool]]]] = {
 }
 
 
+def _check_rates(known: Mapping[str, Any]) -> None:
+    """Refuse dropout rates that are not one for each width."""
+    rates = known.get("dropout_structure")
+    widths = len(known.get("layer_structure", HypernetworkSpec.layer_structure))
+    if rates is not None and len(rates) != widths:
+        expected = f"a list of {widths} rates, one for each number of layer_structure"
+        raise FieldValue(key="dropout_structure", found=plain(rates), expected=expected)
+
+
 def _check_activation(stored: str | None) -> None:
     """Refuse an activation function that A1111 has not, or that no network can use."""
     name = "linear" if stored is None else stored.lower()

@@ -22,18 +22,18 @@ def empty_file() -> bytes:
     return b""
 
 
-@lie("container-unknown", "an executable called .pt")
+@lie("container-other", "an executable called .pt", severity=UNSUPPORTED)
 def executable() -> bytes:
     return b"\x7fELF" + bytes(200)
 
 
-@lie("container-unknown", "a web page: what a broken download leaves behind")
+@lie("container-other", "a web page: what a broken download leaves behind", severity=UNSUPPORTED)
 def web_page() -> bytes:
     return b"<!DOCTYPE html><html><body>404</body></html>"
 
 
 @lie(
-    "container-seven-zip",
+    "container-other",
     "nullifAI: a 7z archive named .pt, which scanners cannot open",
     severity=UNSUPPORTED,
 )
@@ -41,18 +41,18 @@ def seven_zip() -> bytes:
     return b"7z\xbc\xaf\x27\x1c\x00\x04" + bytes(64)
 
 
-@lie("container-compressed", "a gzip around the whole file", severity=UNSUPPORTED)
+@lie("container-other", "a gzip around the whole file", severity=UNSUPPORTED)
 def gzipped() -> bytes:
     return gzip.compress(torch_zip(honest()), mtime=0)
 
 
-@lie("container-compressed", "an xz around the whole file", severity=UNSUPPORTED)
+@lie("container-other", "an xz around the whole file", severity=UNSUPPORTED)
 def xz_compressed() -> bytes:
     return lzma.compress(torch_zip(honest()))
 
 
 @lie(
-    "container-tar",
+    "container-other",
     "CVE-2025-32434: torch's old tar loader, not covered by weights_only",
     severity=UNSUPPORTED,
 )
@@ -67,7 +67,7 @@ def tar_archive() -> bytes:
     return buffer.getvalue()
 
 
-@lie("container-numpy", "an npz, which is a ZIP of .npy files", severity=UNSUPPORTED)
+@lie("container-other", "an npz, which is a ZIP of .npy files", severity=UNSUPPORTED)
 def npz_archive() -> bytes:
     buffer = io.BytesIO()
     np.savez(buffer, a=np.ones(3))
@@ -75,7 +75,7 @@ def npz_archive() -> bytes:
 
 
 @lie(
-    "container-torchscript",
+    "container-other",
     "TorchScript: code/ is compiled and run by torch.jit.load",
     severity=UNSUPPORTED,
 )
@@ -88,7 +88,7 @@ def torchscript() -> bytes:
     return Archive([*members(honest()), *extra]).bytes()
 
 
-@lie("pickle-protocol", "a bare pickle of a later protocol, named .pt")
+@lie("container-raw-pickle", "a bare pickle of a later protocol", severity=UNSUPPORTED)
 def bare_pickle_protocol_4() -> bytes:
     return b"\x80\x04\x95\x02\x00\x00\x00\x00\x00\x00\x00N."
 
@@ -103,6 +103,6 @@ def bare_malicious_pickle() -> bytes:
     return op.PROTO_2 + payload.touch() + op.STOP
 
 
-@lie("legacy-magic", "a bare harmless pickle named .pt: torch calls it a corrupt file")
+@lie("container-raw-pickle", "a bare harmless pickle named .pt", severity=UNSUPPORTED)
 def bare_pickle() -> bytes:
     return op.PROTO_2 + op.EMPTY_DICT + op.STOP

@@ -6,7 +6,7 @@ from tests.registry.formats.hostile import opcodes as op
 from tests.registry.formats.hostile import payload
 from tests.registry.formats.hostile.network import honest
 from tests.registry.formats.hostile.opcode_lies import valued
-from tests.registry.formats.hostile.technique import MALICIOUS, Chapter
+from tests.registry.formats.hostile.technique import MALICIOUS, UNSUPPORTED, Chapter
 from tests.registry.formats.hostile.zips import torch_zip
 
 CHAPTER = Chapter()
@@ -38,7 +38,6 @@ for _name, _module, _attribute, _argument, _bypass in (
     ("torch-hub", "torch.hub", "load", "x", "torch.hub.load: code from the network"),
     ("torch-jit", "torch.jit.annotations", "parse_type_line", "x", "CVE-2022-45907: eval"),
     ("torch-script", "torch.jit", "load", MARKER, "TorchScript, compiled on load"),
-    ("torch-tensor", "torch._utils", "_rebuild_tensor", "x", "a neighbour of the allowed name"),
     ("dotted-attribute", "torch", "_utils._rebuild_tensor_v2", "x", "the allowed function, dotted"),
     ("dotted-escape", "collections", "OrderedDict.fromkeys", "x", "from an allowed class onwards"),
     (
@@ -67,8 +66,6 @@ for _name, _module, _attribute, _argument, _bypass in (
         "x",
         "NFKC: identifiers that Python folds, bytes that differ",
     ),
-    ("torch-storage-typed", "torch.storage", "TypedStorage", "x", "an unlisted storage class"),
-    ("torch-int-storage", "torch", "IntStorage", "x", "a storage type that holds no weights"),
     ("empty-module", "", "OrderedDict", "x", "an empty module name"),
     ("very-long-name", "a" * 3_000, "b" * 3_000, "x", "a name longer than any log line"),
 ):
@@ -78,28 +75,31 @@ for _name, _module, _attribute, _argument, _bypass in (
         "pickle-global",
         _bypass,
         severity=MALICIOUS,
-        names=f"{_module}.{_attribute}" if len(_module) < 100 else None,
+        names=f"{_module}.{_attribute}" if _attribute.isprintable() and len(_module) < 99 else None,
     )
 
 
-# Rebuild functions of torch that are not a plain tensor's.
-for _name, _function, _bypass in (
-    ("sparse", "_rebuild_sparse_tensor", "sparse indices are checked by nobody (invariants off)"),
-    ("sparse-csr", "_rebuild_sparse_csr_tensor", "the same for compressed rows"),
-    ("quantised", "_rebuild_qtensor", "a quantised tensor: zero points read out of bounds"),
-    ("meta", "_rebuild_meta_tensor_no_storage", "a tensor without a storage"),
-    ("wrapper", "_rebuild_wrapper_subclass", "a subclass with __torch_dispatch__"),
-    ("from-type", "_rebuild_from_type_v2", "calls any function it is given"),
-    ("nested", "_rebuild_nested_tensor", "sizes held in another tensor"),
-    ("numpy", "_rebuild_device_tensor_from_numpy", "hands over to numpy's pickles"),
+# Harmless by themselves, and no part of a hypernetwork: refused without an accusation.
+for _name, _module, _attribute, _bypass in (
+    ("sparse", "torch._utils", "_rebuild_sparse_tensor", "sparse indices that nobody checks"),
+    ("sparse-csr", "torch._utils", "_rebuild_sparse_csr_tensor", "the same for compressed rows"),
+    ("quantised", "torch._utils", "_rebuild_qtensor", "quantised: zero points out of bounds"),
+    ("meta", "torch._utils", "_rebuild_meta_tensor_no_storage", "a tensor without a storage"),
+    ("wrapper", "torch._utils", "_rebuild_wrapper_subclass", "a class with __torch_dispatch__"),
+    ("from-type", "torch._utils", "_rebuild_from_type_v2", "calls any function it is given"),
+    ("nested", "torch._utils", "_rebuild_nested_tensor", "sizes held in another tensor"),
+    ("numpy", "torch._utils", "_rebuild_device_tensor_from_numpy", "hands over to numpy's pickles"),
+    ("tensor", "torch._utils", "_rebuild_tensor", "a neighbour of the allowed name"),
+    ("typed-storage", "torch.storage", "TypedStorage", "an unlisted storage class"),
+    ("int-storage", "torch", "IntStorage", "a storage that holds no weights"),
 ):
     CHAPTER.add(
         f"rebuild-{_name}",
-        partial(valued, op.find("torch._utils", _function) + op.EMPTY_TUPLE + op.REDUCE),
-        "pickle-global",
+        partial(valued, op.find(_module, _attribute) + op.EMPTY_TUPLE + op.REDUCE),
+        "pickle-rebuild",
         _bypass,
-        severity=MALICIOUS,
-        names=f"torch._utils.{_function}",
+        severity=UNSUPPORTED,
+        names=f"{_module}.{_attribute}",
     )
 
 

@@ -6,29 +6,29 @@ from tests.registry.formats.hostile import opcodes as op
 from tests.registry.formats.hostile import payload
 from tests.registry.formats.hostile.legacy import MAGIC, SYS_INFO, LegacyStream, pickled, storage
 from tests.registry.formats.hostile.network import honest
-from tests.registry.formats.hostile.technique import MALICIOUS, Chapter
+from tests.registry.formats.hostile.technique import MALICIOUS, UNSUPPORTED, Chapter
 
 CHAPTER = Chapter()
 lie = CHAPTER.lie
 EVIL = op.PROTO_2 + payload.touch() + op.STOP
 
 
-@lie("legacy-magic", "another magic number")
+@lie("legacy-header", "another magic number")
 def legacy_other_magic() -> bytes:
     return LegacyStream(honest(), magic=op.PROTO_2 + op.long1(MAGIC + 1) + op.STOP).bytes()
 
 
-@lie("legacy-magic", "the right magic number, computed another way: wider than it needs to be")
+@lie("container-raw-pickle", "the right magic number in more bytes", severity=UNSUPPORTED)
 def legacy_wide_magic() -> bytes:
     return LegacyStream(honest(), magic=op.PROTO_2 + op.long1(MAGIC, 20) + op.STOP).bytes()
 
 
-@lie("legacy-protocol", "another protocol of the stream")
+@lie("legacy-header", "another protocol of the stream")
 def legacy_other_protocol() -> bytes:
     return LegacyStream(honest(), protocol=pickled(1002)).bytes()
 
 
-@lie("legacy-sys-info", "big-endian storages")
+@lie("legacy-header", "big-endian storages")
 def legacy_big_endian() -> bytes:
     return LegacyStream(honest(), sys_info=pickled({**SYS_INFO, "little_endian": False})).bytes()
 
@@ -122,7 +122,7 @@ def legacy_cut_storages() -> bytes:
     return LegacyStream(honest()).bytes()[:-100]
 
 
-@lie("legacy-truncated", "nothing behind the magic number")
+@lie("legacy-header", "nothing behind the magic number")
 def legacy_only_magic() -> bytes:
     return op.PROTO_2 + op.long1(MAGIC) + op.STOP
 
@@ -158,7 +158,7 @@ def legacy_view() -> bytes:
     return LegacyStream(network, program=program).bytes()
 
 
-@lie("pickle-trailing-bytes", "bytes between two pickles of the stream")
+@lie("pickle-protocol", "bytes between two pickles of the stream")
 def legacy_gap() -> bytes:
     stream = LegacyStream(honest())
     return LegacyStream(honest(), sys_info=stream.sys_info + struct.pack("<q", 0)).bytes()

@@ -40,15 +40,53 @@ def first(program: bytes) -> bytes:
     return torch_zip(honest(), program=honest().program(first=program))
 
 
-# Opcodes that import or call: whoever wrote them meant something to run.
-for _name, _program, _bypass in (
-    ("stack-global", OS_MKNOD + op.STACK_GLOBAL, "STACK_GLOBAL: an import whose name is data"),
+# Opcodes that import or call what can be named: whoever wrote them is told on.
+for _name, _program, _named, _bypass in (
+    (
+        "stack-global",
+        OS_MKNOD + op.STACK_GLOBAL,
+        "os.mknod",
+        "STACK_GLOBAL: an import whose name is data",
+    ),
+    (
+        "stack-global-swapped-memo",
+        SWAPPED_MEMO,
+        "os.mknod",
+        "picklescan #14: BINPUT and MEMOIZE mixed, two memos, two meanings",
+    ),
+    (
+        "stack-global-behind-dup",
+        op.text("os") + op.DUP + op.POP + op.text("mknod") + op.STACK_GLOBAL,
+        "os.mknod",
+        "modelscan #85: opcodes between the strings hide them from a last-argument scanner",
+    ),
     (
         "stack-global-of-numbers",
         op.integer(1) + op.integer(2) + op.STACK_GLOBAL,
+        "1.2",
         "picklescan #52: operands that are not strings crash the scanner",
     ),
-    ("inst", op.MARK + MARKER + b"ios\nmknod\n", "picklescan #13: INST imports and calls at once"),
+    (
+        "inst",
+        op.MARK + MARKER + b"ios\nmknod\n",
+        "os.mknod",
+        "picklescan #13: INST imports and calls at once",
+    ),
+    ("ext1", b"\x82\x01", "copyreg", "EXT1: an import by number, through copyreg"),
+    ("ext2", b"\x83\x01\x00", "copyreg", "EXT2: an import by number, through copyreg"),
+    ("ext4", b"\x84\x01\x00\x00\x00", "copyreg", "EXT4: an import by number, through copyreg"),
+):
+    CHAPTER.add(
+        _name,
+        partial(valued, _program),
+        "pickle-global",
+        _bypass,
+        severity=MALICIOUS,
+        names=_named,
+    )
+
+# Opcodes that call an allowed class in a way that is not allowed.
+for _name, _program, _bypass in (
     (
         "obj",
         op.MARK + op.find("collections", "OrderedDict") + MARKER + op.OBJ,
@@ -64,15 +102,18 @@ for _name, _program, _bypass in (
         op.find("collections", "OrderedDict") + op.EMPTY_TUPLE + op.EMPTY_DICT + op.NEWOBJ_EX,
         "NEWOBJ_EX: cls.__new__ with keywords",
     ),
-    ("ext1", b"\x82\x01", "EXT1: an import by number, through copyreg"),
-    ("ext2", b"\x83\x01\x00", "EXT2: an import by number, through copyreg"),
-    ("ext4", b"\x84\x01\x00\x00\x00", "EXT4: an import by number, through copyreg"),
 ):
-    CHAPTER.add(_name, partial(valued, _program), "pickle-opcode", _bypass, severity=MALICIOUS)
+    CHAPTER.add(
+        _name, partial(valued, _program), "pickle-running-opcode", _bypass, severity=MALICIOUS
+    )
 
 # Opcodes that only confuse.
 for _name, _program, _bypass in (
-    ("memoize", SWAPPED_MEMO, "picklescan #14: BINPUT and MEMOIZE mixed, two memos, two meanings"),
+    (
+        "memoize",
+        op.text("a") + op.MEMOIZE,
+        "MEMOIZE: an index that depends on how many came before",
+    ),
     ("pop", op.text("hidden") + op.POP + op.NONE, "POP: what was pushed leaves no trace"),
     (
         "pop-mark",
@@ -118,4 +159,10 @@ CHAPTER.add(
     partial(first, op.PROTO_2),
     "pickle-opcode",
     "PROTO in the middle: a scanner that restarts there misses what came before",
+)
+CHAPTER.add(
+    "stack-global-of-missing-memo",
+    partial(valued, op.get(99) + op.get(98) + op.STACK_GLOBAL),
+    "pickle-memo",
+    "modelscan #348: an import by memo entries nobody wrote crashes the scanner",
 )

@@ -4,9 +4,9 @@ import struct
 
 from tests.registry.formats.hostile import opcodes as op
 from tests.registry.formats.hostile import payload
-from tests.registry.formats.hostile.network import DIM, ORDERED_DICT, honest, state_dict
+from tests.registry.formats.hostile.network import DIM, ORDERED_DICT, Network, TensorRef, honest
 from tests.registry.formats.hostile.opcode_lies import first, valued
-from tests.registry.formats.hostile.technique import MALICIOUS, Chapter
+from tests.registry.formats.hostile.technique import MALICIOUS, UNSUPPORTED, Chapter
 from tests.registry.formats.hostile.zips import torch_zip
 
 CHAPTER = Chapter()
@@ -40,7 +40,7 @@ def no_protocol() -> bytes:
     return whole(honest().program()[2:])
 
 
-@lie("pickle-trailing-bytes", "a second pickle behind STOP: torch's loaders read several")
+@lie("pickle-global", "a second pickle behind STOP", severity=MALICIOUS, names="os.mknod")
 def second_pickle() -> bytes:
     return whole(honest().program() + op.PROTO_2 + payload.touch() + op.STOP)
 
@@ -138,12 +138,12 @@ def reduce_on_nothing() -> bytes:
     return whole(op.PROTO_2 + op.REDUCE + op.STOP)
 
 
-@lie("pickle-container", "CVE-2026-24747: SETITEM on something that is no dict")
+@lie("pickle-stack", "CVE-2026-24747: SETITEM on something that is no dict")
 def setitem_on_list() -> bytes:
     return valued(op.EMPTY_LIST + op.integer(0) + op.text("value") + op.SETITEM)
 
 
-@lie("pickle-container", "CVE-2026-24747: SETITEMS on a tensor writes into its memory")
+@lie("pickle-stack", "CVE-2026-24747: SETITEMS on a tensor writes into its memory")
 def setitems_on_tensor() -> bytes:
     network = honest()
     tensor = network.tensor("linear.0.weight").program()
@@ -151,12 +151,12 @@ def setitems_on_tensor() -> bytes:
     return torch_zip(network)
 
 
-@lie("pickle-container", "APPEND on a dict: any object with an append method")
+@lie("pickle-stack", "APPEND on a dict: any object with an append method")
 def append_on_dict() -> bytes:
     return valued(op.EMPTY_DICT + op.NONE + op.APPEND)
 
 
-@lie("pickle-container", "APPENDS on a tuple")
+@lie("pickle-stack", "APPENDS on a tuple")
 def appends_on_tuple() -> bytes:
     return valued(op.EMPTY_TUPLE + op.MARK + op.NONE + op.APPENDS)
 
@@ -175,7 +175,7 @@ def rewritten_memo() -> bytes:
     return valued(swap)
 
 
-@lie("pickle-memo", "BINPUT on an empty stack")
+@lie("pickle-stack", "BINPUT on an empty stack")
 def memo_of_nothing() -> bytes:
     return whole(op.PROTO_2 + op.put(0) + op.NONE + op.STOP)
 
@@ -185,17 +185,17 @@ def enormous_memo_index() -> bytes:
     return valued(op.text("a") + b"r\xff\xff\xff\xff")
 
 
-@lie("pickle-memo", "BINPUT right after a mark memoises the mark, or what lies under it")
+@lie("pickle-stack", "BINPUT right after a mark memoises the mark, or what lies under it")
 def memo_of_mark() -> bytes:
     return valued(op.text("x") + op.MARK + op.put(9) + op.TUPLE + op.TUPLE2)
 
 
-@lie("cap-nesting", "a list that holds itself: whoever walks it never returns")
+@lie("pickle-memo", "a list that holds itself: whoever walks it never returns")
 def self_reference() -> bytes:
     return valued(op.EMPTY_LIST + op.put(5) + op.get(5) + op.APPEND)
 
 
-@lie("cap-nesting", "billion laughs: each tuple holds the one before twice, through the memo")
+@lie("pickle-memo", "billion laughs: each tuple holds the one before twice, through the memo")
 def billion_laughs() -> bytes:
     program = op.text("lol") + op.put(10)
     for level in range(11, 111):
@@ -232,9 +232,17 @@ def bool_key() -> bytes:
     return keyed(op.TRUE)
 
 
-@lie("pickle-key", "a tensor as a key")
+def spare_tensor(network: Network) -> op.Raw:
+    """A tensor of its own storage, beside those of the network."""
+    network.storages["8"] = bytes(4)
+    return op.Raw(TensorRef("8", 1, (1,), (1,)).program())
+
+
+@lie("pickle-key", "a tensor as a key: hashed by its address, compared element by element")
 def tensor_key() -> bytes:
-    return keyed(honest().tensor("linear.0.weight").program())
+    network = honest()
+    network.metadata[spare_tensor(network)] = 1
+    return torch_zip(network)
 
 
 @lie("pickle-duplicate-key", "the same key twice: the scanner reads the first, torch the last")
@@ -250,8 +258,8 @@ def duplicate_dim() -> bytes:
 @lie("pickle-duplicate-key", "the same tensor name twice in one state dict")
 def duplicate_tensor() -> bytes:
     network = honest()
-    tensor = op.Raw(network.tensor("linear.0.weight").program())
-    network.modules[DIM][0][op.Raw(op.text("linear.0.weight"))] = tensor
+    again = op.Raw(op.text("linear.0.weight"))
+    network.modules[DIM][0][again] = spare_tensor(network)
     return torch_zip(network)
 
 
@@ -272,12 +280,12 @@ def overlong_utf8() -> bytes:
     return valued(op.text(b"\xc0\xaf"))
 
 
-@lie("cap-string", "a string of 5,000 bytes")
+@lie("cap-string", "a string of 5,000 bytes", severity=UNSUPPORTED)
 def long_string() -> bytes:
     return valued(op.text("a" * 5_000))
 
 
-@lie("cap-metadata", "a hundred strings of 4,000 bytes each")
+@lie("cap-metadata", "a hundred strings of 4,000 bytes each", severity=UNSUPPORTED)
 def large_metadata() -> bytes:
     return valued(op.encode(["a" * 4_000] * 100))
 
@@ -287,24 +295,26 @@ def wide_integer() -> bytes:
     return valued(op.long1(1, 255))
 
 
-@lie("cap-nesting", "a hundred lists inside each other")
+@lie("cap-nesting", "a hundred lists inside each other", severity=UNSUPPORTED)
 def deep_lists() -> bytes:
     return valued(op.EMPTY_LIST * 100 + op.APPEND * 99)
 
 
 @lie(
-    "cap-nesting", "a hundred thousand tuples inside each other: recursion in C overflows the stack"
+    "cap-nesting",
+    "a hundred thousand tuples inside each other: recursion in C overflows the stack",
+    severity=UNSUPPORTED,
 )
 def deep_tuples() -> bytes:
     return valued(op.NONE + op.TUPLE1 * 100_000)
 
 
-@lie("cap-nesting", "a hundred thousand open marks")
+@lie("cap-nesting", "a hundred thousand open marks", severity=UNSUPPORTED)
 def deep_marks() -> bytes:
     return valued(op.MARK * 100_000 + op.TUPLE * 100_000)
 
 
-@lie("cap-opcodes", "a quarter of a million opcodes that do nothing")
+@lie("cap-opcodes", "a quarter of a million opcodes that do nothing", severity=UNSUPPORTED)
 def too_many_opcodes() -> bytes:
     return valued(op.EMPTY_LIST + op.MARK + op.NONE * 250_000 + op.APPENDS)
 
@@ -333,7 +343,7 @@ def arguments_not_tuple() -> bytes:
     return valued(op.find("collections", "OrderedDict") + op.EMPTY_LIST + op.REDUCE)
 
 
-@lie("pickle-call", "a bare import left as a value, for somebody else to call", severity=MALICIOUS)
+@lie("schema-field-value", "an allowed import left as a value, for somebody else to call")
 def global_as_value() -> bytes:
     return valued(op.find("torch._utils", "_rebuild_tensor_v2"))
 
@@ -371,13 +381,3 @@ def build_on_global() -> bytes:
 @lie("pickle-build", "BUILD on a plain dict")
 def build_on_dict() -> bytes:
     return valued(op.EMPTY_DICT + op.encode({"_metadata": {}}) + op.BUILD)
-
-
-@lie("pickle-build", "BUILD twice on one state dict")
-def build_twice() -> bytes:
-    network = honest()
-    modules = network.modules.pop(DIM)
-    again = op.encode({"_metadata": op.Raw(ORDERED_DICT)}) + op.BUILD
-    rebuilt = tuple(op.Raw(state_dict(module) + again) for module in modules)
-    network.metadata[DIM] = rebuilt
-    return torch_zip(network)

@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.registry.formats.hostile.network import DIM, METADATA
 from tests.registry.formats.hostile.safetensors import SafeTensors
-from tests.registry.formats.hostile.technique import Chapter
+from tests.registry.formats.hostile.technique import UNSUPPORTED, Chapter
 
 CHAPTER = Chapter()
 lie = CHAPTER.lie
@@ -35,12 +35,16 @@ def header_past_end() -> bytes:
     return told(header_length=1 << 20)
 
 
-@lie("cap-header", "a header of 2^63 bytes: an allocation before any check")
+@lie(
+    "container-unknown",
+    "a header of 2^63 bytes: an allocation before any check",
+    severity=UNSUPPORTED,
+)
 def header_enormous() -> bytes:
     return told(header_length=1 << 63)
 
 
-@lie("cap-header", "a header of two megabytes of spaces")
+@lie("safetensors-header", "a header of two megabytes of spaces")
 def header_large() -> bytes:
     return rewritten(lambda text: text + b" " * (2 << 20))
 
@@ -60,7 +64,11 @@ def header_deep() -> bytes:
     return rewritten(lambda _: b'{"__metadata__":' + b"[" * 10_000 + b"]" * 10_000 + b"}")
 
 
-@lie("safetensors-json", "a header that starts with a space: the format demands '{'")
+@lie(
+    "container-unknown",
+    "a header that starts with a space: the format demands '{'",
+    severity=UNSUPPORTED,
+)
 def header_leading_space() -> bytes:
     return rewritten(lambda text: b" " + text)
 
@@ -139,12 +147,12 @@ def negative_offsets() -> bytes:
     return entry(FIRST, data_offsets=[-5120, 0])
 
 
-@lie("safetensors-offsets", "offsets as floats")
+@lie("safetensors-json", "offsets as floats")
 def float_offsets() -> bytes:
     return entry(FIRST, data_offsets=[0.0, 5120.0])
 
 
-@lie("safetensors-offsets", "offsets as bools: True is 1 to Python")
+@lie("safetensors-json", "offsets as bools: True is 1 to Python")
 def bool_offsets() -> bytes:
     return entry(FIRST, data_offsets=[False, 5120])
 
@@ -154,27 +162,27 @@ def size_disagrees() -> bytes:
     return entry(FIRST, shape=[8, DIM])
 
 
-@lie("safetensors-offsets", "data behind the last tensor")
+@lie("safetensors-size", "data behind the last tensor")
 def trailing_data() -> bytes:
     return told(suffix=b"anything")
 
 
-@lie("safetensors-offsets", "data cut short")
+@lie("safetensors-size", "data cut short")
 def cut_data() -> bytes:
     return SafeTensors().bytes()[:-4]
 
 
-@lie("safetensors-dtype", "integers for weights")
+@lie("tensor-dtype", "integers for weights", severity=UNSUPPORTED)
 def integer_dtype() -> bytes:
     return entry(FIRST, dtype="I32")
 
 
-@lie("safetensors-dtype", "a dtype nobody defines")
+@lie("tensor-dtype", "a dtype nobody defines", severity=UNSUPPORTED)
 def unknown_dtype() -> bytes:
     return entry(FIRST, dtype="F33")
 
 
-@lie("tensor-shape", "a shape that overflows 64 bits")
+@lie("safetensors-offsets", "a shape that overflows 64 bits")
 def shape_overflow() -> bytes:
     return entry(FIRST, shape=[1 << 63, 1 << 63])
 
@@ -184,19 +192,19 @@ def negative_shape() -> bytes:
     return entry(FIRST, shape=[-4, -320])
 
 
-@lie("safetensors-entry", "an entry with a field too many")
+@lie("safetensors-json", "an entry with a field too many")
 def extra_field() -> bytes:
     return entry(FIRST, code="import os")
 
 
-@lie("safetensors-entry", "an entry that is no object")
+@lie("safetensors-json", "an entry that is no object")
 def entry_not_object() -> bytes:
     file = SafeTensors()
     file.entries[FIRST] = [1]  # type: ignore[assignment]
     return file.bytes()
 
 
-@lie("safetensors-metadata", "metadata that is not text: the format allows strings only")
+@lie("safetensors-json", "metadata that is not text: the format allows strings only")
 def metadata_not_text() -> bytes:
     return told(metadata={"format": "pt", "hypernetwork": dict(METADATA)})
 
@@ -206,19 +214,19 @@ def description_not_json() -> bytes:
     return told(metadata={"format": "pt", "hypernetwork": "{step: 1}"})
 
 
-@lie("safetensors-metadata", "a description that names a key twice")
+@lie("safetensors-duplicate-key", "a description that names a key twice")
 def description_duplicate_key() -> bytes:
     text = json.dumps(dict(METADATA))[:-1] + ', "step": 1}'
     return told(metadata={"format": "pt", "hypernetwork": text})
 
 
-@lie("safetensors-metadata", "a lone surrogate in the description, through an escape")
+@lie("schema-field-value", "a lone surrogate in the description, through an escape")
 def description_surrogate() -> bytes:
     text = json.dumps({**METADATA, "optional_info": "\ud800"})
     return told(metadata={"format": "pt", "hypernetwork": text})
 
 
-@lie("schema-layer-structure", "a description of another network")
+@lie("schema-widths", "a description of another network")
 def description_disagrees() -> bytes:
     text = json.dumps({**METADATA, "layer_structure": [1, 2, 1]})
     return told(metadata={"format": "pt", "hypernetwork": text})

@@ -44,19 +44,19 @@ for _name, _rule, _lies, _bypass in (
     ),
     (
         "dimension-bool",
-        "tensor-shape",
+        "pickle-call",
         {"shape": (True, 1280), "stride": (1280, 1)},
         "True is 1 to Python",
     ),
     (
         "dimension-float",
-        "tensor-shape",
+        "pickle-call",
         {"shape": (4.0, DIM), "stride": (DIM, 1)},
         "a float for a size",
     ),
     (
         "shape-not-tuple",
-        "tensor-shape",
+        "pickle-call",
         {"shape": op.Raw(op.encode([HIDDEN, DIM]))},
         "a list for a shape: changed after it was checked",
     ),
@@ -102,7 +102,7 @@ for _name, _rule, _lies, _bypass in (
     ),
     (
         "elements-too-few",
-        "tensor-storage-size",
+        "tensor-bounds",
         {"elements": 1},
         "CVE-2026-24747: a storage smaller than its bytes",
     ),
@@ -112,7 +112,7 @@ for _name, _rule, _lies, _bypass in (
         {"elements": (1 << 62) + 1280},
         "a byte count that wraps to the right number",
     ),
-    ("elements-negative", "tensor-storage-size", {"elements": -1280}, "a negative size"),
+    ("elements-negative", "pickle-persistent-id", {"elements": -1280}, "a negative size"),
     (
         "storage-missing",
         "tensor-storage-missing",
@@ -212,7 +212,10 @@ def storage_of_two_types() -> bytes:
     return torch_zip(network)
 
 
-@lie("schema-value", "a tensor where a number belongs: whoever formats it prints a million numbers")
+@lie(
+    "schema-field-value",
+    "a tensor where a number belongs: whoever formats it prints a million numbers",
+)
 def tensor_as_step() -> bytes:
     network = honest()
     tensor = TensorRef("8", 1, (1,), (1,))
@@ -256,7 +259,7 @@ def weights_minus_zero() -> bytes:
     return weighted(-0.0, everywhere=True)
 
 
-@lie("cap-tensors", "three thousand tensors")
+@lie("cap-tensors", "three thousand tensors", severity=UNSUPPORTED)
 def too_many_tensors() -> bytes:
     network = honest()
     names = [str(n) for n in range(8, 3_008)]
@@ -277,7 +280,6 @@ def described(**metadata: object) -> bytes:
 
 
 for _name, _metadata in (
-    ("structure-disagrees", {"layer_structure": [1.0, 0.5, 1.0]}),
     ("structure-nan", {"layer_structure": [1.0, float("nan"), 1.0]}),
     ("structure-infinite", {"layer_structure": [1.0, float("inf"), 1.0]}),
     ("structure-enormous", {"layer_structure": [1.0, 1e300, 1.0]}),
@@ -289,12 +291,27 @@ for _name, _metadata in (
     CHAPTER.add(
         f"schema-{_name}",
         partial(described, **_metadata),
-        "schema-layer-structure",
-        "metadata that does not describe the tensors beside it",
+        "schema-field-value",
+        "a layer structure that no network has: widths out of range, or not numbers at all",
     )
 
 
-@lie("schema-shape", "a weight with its sides swapped: the same number of numbers")
+@lie("schema-field-value", "dropout rates that end before the layers do: an index out of range")
+def rates_too_short() -> bytes:
+    return described(dropout_structure=[0, 0])
+
+
+@lie("schema-field-value", "rates for the default structure, which is another length")
+def rates_too_long() -> bytes:
+    return described(dropout_structure=[0, 0, 0, 0])
+
+
+@lie("schema-widths", "metadata that describes another network than the tensors beside it")
+def structure_disagrees() -> bytes:
+    return described(layer_structure=[1.0, 0.5, 1.0])
+
+
+@lie("schema-widths", "a weight with its sides swapped: the same number of numbers")
 def weight_sides_swapped() -> bytes:
     return falsified(shape=(DIM, HIDDEN), stride=(HIDDEN, 1))
 
@@ -308,14 +325,14 @@ def string_dims() -> bytes:
     return torch_zip(network)
 
 
-@lie("schema-dims", "a negative dim")
+@lie("schema-dim", "a negative dim")
 def negative_dim() -> bytes:
     network = honest()
     network.modules = {-DIM: network.modules[DIM]}
     return torch_zip(network)
 
 
-@lie("schema-modules", "three state dicts where K and V belong")
+@lie("schema-pair", "three state dicts where K and V belong")
 def three_modules() -> bytes:
     network = honest()
     modules = network.modules[DIM]
