@@ -13,7 +13,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from hub.embedded.paths import DataFolder, broker_url, default_data_folder
-from hub.embedded.secrets import read_or_invent_secret
+from hub.embedded.secrets import read_oidc_key, read_or_invent_secret
 from hub.logging import logging_settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -89,13 +89,14 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django_structlog.middlewares.RequestMiddleware",
+    "hub.request_log.RequestLog",
     "allauth.account.middleware.AccountMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "hub.errors.ErrorPages",
 ]
 
 ROOT_URLCONF = "hub.urls"
@@ -117,6 +118,8 @@ TEMPLATES = [
     }
 ]
 COTTON_DIR = "components"
+# A component sees what it is given, not what the page happens to name the same.
+COTTON_ISOLATE_BY_DEFAULT = True
 
 # --- Database, cache, broker -------------------------------------------------------------------
 DATABASES = {"default": env.db_url_config(env.str("DATABASE_URL", DATA.database_url))}
@@ -190,10 +193,34 @@ STATIC_URL = "/static/"
 STATIC_ROOT = DATA.static
 STATICFILES_DIRS = [BASE_DIR / "static"]
 MEDIA_ROOT = DATA.files
-STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+# Uploads on their way in, and what is made of them: shared by the web and the ingest workers. On
+# the filesystem of the files, so that a checked file is stored by a link instead of a copy.
+INCOMING_ROOT = env.str("INCOMING_ROOT", str(DATA.files / "incoming"))
+# After a takedown the bytes are kept, unserved, for an appeal; likewise what was quarantined.
+APPEAL_DAYS = env.int("APPEAL_DAYS", 30)
+QUARANTINE_DAYS = env.int("QUARANTINE_DAYS", 90)
+# Second opinions on uploads: `unix:///run/clamav/clamd.ctl` or `tcp://clamav:3310`; "" asks nobody.
+CLAMD_URL = env.str("CLAMD_URL", "")
+STORAGES: dict[str, dict[str, object]] = {
+    "default": {"BACKEND": "registry.storage.LocalStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+if S3_BUCKET := env.str("S3_BUCKET", ""):
+    STORAGES["default"] = {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": S3_BUCKET,
+            "endpoint_url": env.str("S3_ENDPOINT", "") or None,
+            "access_key": env.str("S3_ACCESS_KEY", "") or None,
+            "secret_key": env.str("S3_SECRET_KEY", "") or None,
+            "region_name": env.str("S3_REGION", "us-east-1"),
+            # Most stores other than Amazon's answer to /bucket/key only.
+            "addressing_style": env.str("S3_ADDRESSING", "path"),
+            "signature_version": "s3v4",
+            "default_acl": None,
+            "file_overwrite": True,
+        },
+    }
 
 # --- Language and time --------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
@@ -209,6 +236,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
 CSRF_TRUSTED_ORIGINS = [SITE_URL] if SITE_URL else []
+CSRF_FAILURE_VIEW = "hub.errors.csrf_failure"
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -239,19 +267,73 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 # --- People -------------------------------------------------------------------------------------
+# Proxies in front of us that add to X-Forwarded-For: the address of a visitor is theirs to tell.
+TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 1 if PRODUCTION else 0)
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 LOGIN_REDIRECT_URL = "/"
 LOGIN_URL = "account_login"
+SIGNUP_OPEN = env.bool("SIGNUP_OPEN", True)
+ACCOUNT_ADAPTER = "hub.accounts.adapters.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"email", "username"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "username*", "password1*"]
+ACCOUNT_FORMS = {
+    "add_email": "hub.accounts.forms.AddEmailForm",
+    "change_password": "hub.accounts.forms.ChangePasswordForm",
+    "login": "hub.accounts.forms.LoginForm",
+    "reset_password": "hub.accounts.forms.ResetPasswordForm",
+    "reset_password_from_key": "hub.accounts.forms.ResetPasswordKeyForm",
+    "set_password": "hub.accounts.forms.SetPasswordForm",
+    "signup": "hub.accounts.forms.SignupForm",
+}
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_UNIQUE_EMAIL = True
+# One address a person: a new one takes the old one's place when it is confirmed.
+ACCOUNT_CHANGE_EMAIL = True
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if HTTPS else "http"
+ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_USER_DISPLAY = "hub.accounts.adapters.name_of"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = "username"
 ACCOUNT_USERNAME_VALIDATORS = "registry.models.user.username_validators"
+MFA_ADAPTER = "hub.accounts.adapters.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+# Nobody is let in before an address is verified, so nobody locks another's address with 2FA.
+MFA_ALLOW_UNVERIFIED_EMAIL = True
 MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = "HyperHub"
+MFA_TOTP_TOLERANCE = 1
 # Browsers allow passkeys on plain http only at localhost.
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not HTTPS
+SOCIALACCOUNT_ADAPTER = "hub.accounts.adapters.SocialAccountAdapter"
+# People choose their public name; one made from their address would give it away.
+SOCIALACCOUNT_AUTO_SIGNUP = False
+SOCIALACCOUNT_PROVIDERS = {
+    name: {
+        "APPS": [
+            {
+                "provider_id": name,
+                "name": env.str(f"SOCIAL_{name.upper()}_NAME", ""),
+                "client_id": env.str(f"SOCIAL_{name.upper()}_CLIENT_ID"),
+                "secret": env.str(f"SOCIAL_{name.upper()}_SECRET"),
+                # For `openid_connect`: where its /.well-known/openid-configuration is.
+                "settings": {"server_url": env.str(f"SOCIAL_{name.upper()}_SERVER_URL", "")},
+            }
+        ]
+    }
+    for name in SOCIAL_PROVIDERS
+    if name != "dummy"
+}
+IDP_OIDC_ADAPTER = "hub.accounts.adapters.OIDCAdapter"
+# Signs ID tokens; the device flow's own tokens need no key.
+IDP_OIDC_PRIVATE_KEY = env.str("OIDC_PRIVATE_KEY", "", multiline=True) or read_oidc_key(DATA)
+IDP_OIDC_DEVICE_CODE_EXPIRES_IN = 15 * 60
+IDP_OIDC_REFRESH_TOKEN_EXPIRES_IN = 90 * 24 * 3600
+# A code is looked up by each step of its page, and again after signing in.
+IDP_OIDC_RATE_LIMITS = {"device_user_code": "20/m/ip"}
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
 DEFAULT_FROM_EMAIL = env.str("MAIL_FROM", "HyperHub <hub@localhost>")
@@ -262,8 +344,12 @@ CORS_URLS_REGEX = r"^/api/.*$"
 CORS_ALLOW_ALL_ORIGINS = True
 CORS_ALLOW_CREDENTIALS = False
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticatedOrReadOnly"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "registry.api.authentication.KeyAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    # A view says which scope it needs; one that forgets is closed.
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "registry.api.errors.handle",

@@ -27,6 +27,10 @@ class DataFolder:
         return self.root / "secret_key"
 
     @property
+    def oidc_key(self) -> Path:
+        return self.root / "oidc_key.pem"
+
+    @property
     def logs(self) -> Path:
         return self.root / "logs"
 

@@ -1,0 +1,121 @@
+"""What allauth asks us about: names, mails, links, secrets at rest, scopes."""
+
+import base64
+import hashlib
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+import structlog
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core import context
+from allauth.idp.oidc.adapter import DefaultOIDCAdapter
+from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from cryptography.fernet import Fernet, MultiFernet
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from hub.request_log import address_of
+from registry.models import Scope, User
+
+logger = structlog.get_logger(__name__)
+
+MAILED_LINKS = ("activate_url", "password_reset_url")
+SHOWN_LINK = "mailed_link"  # in the session, in DEBUG only
+
+
+def name_of(user: User) -> str:
+    return user.name
+
+
+def mail_goes_to_the_console() -> bool:
+    return str(settings.EMAIL_BACKEND).endswith(".console.EmailBackend")
+
+
+def on_our_site(address: str) -> str:
+    """Links in mails lead to the site's own address, whatever host the request named."""
+    if not settings.PRODUCTION:
+        return address
+    parts = urlsplit(address)
+    return f"{settings.SITE_URL}{parts._replace(scheme='', netloc='').geturl()}"
+
+
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
+    error_messages: ClassVar[dict[str, Any]] = DefaultAccountAdapter.error_messages | {
+        "account_inactive": _("This account is closed."),
+        "email_password_mismatch": _("The e-mail address or the password is wrong."),
+        "username_password_mismatch": _("The name or the password is wrong."),
+        "incorrect_password": _("The password is wrong."),
+        "incorrect_code": _("This code is wrong, or too old."),
+        "rate_limited": _("Too many attempts. Wait a minute, then try again."),
+        "too_many_login_attempts": _(
+            "Too many failed attempts. Wait five minutes, then try again."
+        ),
+        "username_taken": _("This name is taken."),
+    }
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        return bool(settings.SIGNUP_OPEN)
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        address = address_of(request)
+        if address is None:
+            raise PermissionDenied
+        return address
+
+    def get_email_confirmation_url(self, request: HttpRequest, emailconfirmation: Any) -> str:
+        return on_our_site(super().get_email_confirmation_url(request, emailconfirmation))
+
+    def get_reset_password_from_key_url(self, key: str) -> str:
+        return on_our_site(super().get_reset_password_from_key_url(key))
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        super().send_mail(template_prefix, email, context)
+        links = [context[name] for name in MAILED_LINKS if name in context]
+        if links and mail_goes_to_the_console():
+            # Without a mail server, this log line is the mail.
+            logger.info("mail_link", to=email, link=links[0])
+            if settings.DEBUG:
+                self.request.session[SHOWN_LINK] = links[0]
+
+
+class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
+    def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:
+        return bool(settings.SIGNUP_OPEN)
+
+
+class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]
+    """Secrets of authenticator apps and recovery codes are encrypted in the database."""
+
+    error_messages: ClassVar[dict[str, Any]] = DefaultMFAAdapter.error_messages | {
+        "incorrect_code": _("This code is wrong, or too old."),
+    }
+
+    def encrypt(self, text: str) -> str:
+        return _cipher().encrypt(text.encode()).decode()
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return _cipher().decrypt(encrypted_text.encode()).decode()
+
+    def get_totp_label(self, user: User) -> str:
+        return user.username
+
+    def get_public_key_credential_rp_entity(self) -> dict[str, str]:
+        return {"id": context.request.get_host().partition(":")[0], "name": "HyperHub"}
+
+
+def _cipher() -> MultiFernet:
+    secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    digests = [hashlib.sha256(f"two-factor secrets:{text!s}".encode()) for text in secrets]
+    return MultiFernet([Fernet(base64.urlsafe_b64encode(each.digest())) for each in digests])
+
+
+class OIDCAdapter(DefaultOIDCAdapter):  # type: ignore[misc]
+    scope_display: ClassVar[dict[str, Any]] = {
+        "openid": _("know who you are"),
+        "profile": _("know your public name"),
+        "email": _("know your e-mail address"),
+        **dict(Scope.choices),
+    }

@@ -1,0 +1,25 @@
+"""Who is looking, and how sure we are of it."""
+
+from collections.abc import Callable
+
+from allauth.account.decorators import reauthentication_required
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+
+from registry.models import User
+
+View = Callable[..., HttpResponse]
+
+
+def signed_in(request: HttpRequest) -> User:
+    """The signed-in person; PermissionDenied for others, whom `login_required` keeps out before."""
+    if not isinstance(request.user, User):
+        raise PermissionDenied
+    return request.user
+
+
+def surely_the_owner(view: View) -> View:
+    """Signed in; and to change something, the password was given lately, or is asked for now."""
+    decorated: View = login_required(reauthentication_required(view, allow_get=True))
+    return decorated
