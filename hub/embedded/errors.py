@@ -15,7 +15,7 @@ class DataFolderBusy(CannotStart):
         stop = f"`kill {pid}`" if pid else "it"
         super().__init__(
             f"HyperHub already runs on {folder}: {who}holds it{where}. "
-            f"Use that one, stop it first ({stop}), or give this one a folder of its own: --data DIR."
+            f"Use that one, stop it first ({stop}), or take another folder: --data DIR."
         )
 
 
@@ -77,3 +77,13 @@ class ServerFailed(CannotStart):
         self.name, self.log, self.tail = name, log, tail
         said = "\n".join(f"  {line}" for line in tail.splitlines()[-12:])
         super().__init__(f"{name} did not start. The end of its log, {log}:\n{said}")
+
+
+class PreparationFailed(CannotStart):
+    def __init__(self, log: Path, tail: str) -> None:
+        self.log, self.tail = log, tail
+        said = "\n".join(f"  {line}" for line in tail.splitlines()[-12:])
+        super().__init__(
+            f"The database or the static files could not be brought up to date. "
+            f"The end of the log, {log}:\n{said}"
+        )

@@ -23,6 +23,7 @@ def spawn(
     environment: Mapping[str, str] | None = None,
     folder: Path = Path("/"),
     keep_open: Sequence[int] = (),
+    niceness: int = 0,
 ) -> "subprocess.Popen[bytes]":
     """Start a child that writes to `log` and gets `death_signal` when this process dies.
 
@@ -34,6 +35,7 @@ def spawn(
         _libc.prctl(PR_SET_PDEATHSIG, death_signal.value)
         if os.getppid() != parent:  # it died before the line above
             os.kill(os.getpid(), signal.SIGKILL)
+        os.nice(niceness)
 
     with log.open("ab") as output:
         return subprocess.Popen(  # noqa: S603 - our own commands
