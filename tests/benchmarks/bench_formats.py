@@ -170,7 +170,7 @@ class CountingFile(io.RawIOBase):
         return self._raw.tell()
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        taken = self._raw.readinto(buffer) or 0  # type: ignore[attr-defined]
+        taken = self._raw.readinto(buffer) or 0
         self.taken += taken
         return int(taken)
 

@@ -38,7 +38,7 @@ def file(tmp_path: Path) -> Path:
 
 def rule(outcome: Outcome) -> str | None:
     assert (outcome.value is None) or (outcome.refusal is None)
-    return outcome.refusal and outcome.refusal.rule
+    return None if outcome.refusal is None else outcome.refusal.rule
 
 
 def limited(sandbox: Sandbox, **limits: float) -> Sandbox:

@@ -38,7 +38,8 @@ def of_upload(
 ) -> Cell:
     """The cell of a file that stores what the spec says, changed by `stored` and `without`."""
     settings = {**spec.as_dict(), **stored}
-    settings.pop(without, None)
+    if without is not None:
+        del settings[without]
     container = Container(kind, root="archive", members=members, stored=settings)
     return cell(app, uploaded(spec, container, stem="stem", suffix=suffix))
 

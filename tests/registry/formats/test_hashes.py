@@ -6,7 +6,9 @@ import hashlib
 import random
 import struct
 import zlib
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 import pytest
@@ -91,6 +93,15 @@ def test_progress_adds_up_to_the_size() -> None:
 
 # --- the weights hash -------------------------------------------------------------------------
 
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+def backwards(mapping: Mapping[K, V]) -> dict[K, V]:
+    """The same entries, last first."""
+    return dict(reversed(list(mapping.items())))
+
+
 SPEC = HypernetworkSpec("a", layer_structure=(1, 2, 2, 1), activation_func="relu")
 
 
@@ -100,8 +111,7 @@ def test_the_weights_hash_ignores_dropout_gaps_order_and_metadata() -> None:
     assert list(plain.modules[64][0]) != list(dropped.modules[64][0])
     assert weights_hash(dropped) == weights_hash(plain)
     reordered = {
-        dim: tuple(dict(reversed(half.items())) for half in halves)
-        for dim, halves in reversed(plain.modules.items())
+        dim: (backwards(k), backwards(v)) for dim, (k, v) in backwards(plain.modules).items()
     }
     assert weights_hash(replace(plain, modules=reordered)) == weights_hash(plain)
 

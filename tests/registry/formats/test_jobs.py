@@ -41,7 +41,8 @@ class OneThread:
 
 
 def run(data: bytes, folder: Path, *flavors: Flavor) -> tuple[Report, OneThread]:
-    outputs = {flavor: os.open(folder / flavor, os.O_WRONLY | os.O_CREAT) for flavor in flavors}
+    flags = os.O_WRONLY | os.O_CREAT
+    outputs = {flavor.value: os.open(folder / flavor, flags) for flavor in flavors}
     job = OneThread(data, outputs)
     try:
         return Report.from_dict(json.loads(json.dumps(examine(job)))), job
