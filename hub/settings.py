@@ -193,6 +193,8 @@ STATIC_URL = "/static/"
 STATIC_ROOT = DATA.static
 STATICFILES_DIRS = [BASE_DIR / "static"]
 MEDIA_ROOT = DATA.files
+# Where nginx serves MEDIA_ROOT internally, "/protected/"; empty: the web process sends files itself.
+ACCEL_REDIRECT = env.str("ACCEL_REDIRECT", "")
 # Uploads on their way in, and what is made of them: shared by the web and the ingest workers. On
 # the filesystem of the files, so that a checked file is stored by a link instead of a copy.
 INCOMING_ROOT = env.str("INCOMING_ROOT", str(DATA.files / "incoming"))
@@ -203,7 +205,7 @@ QUARANTINE_DAYS = env.int("QUARANTINE_DAYS", 90)
 CLAMD_URL = env.str("CLAMD_URL", "")
 STORAGES: dict[str, dict[str, object]] = {
     "default": {"BACKEND": "registry.storage.LocalStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "hub.static_files.HashedStaticFiles"},
 }
 if S3_BUCKET := env.str("S3_BUCKET", ""):
     STORAGES["default"] = {
@@ -277,13 +279,14 @@ ACCOUNT_ADAPTER = "hub.accounts.adapters.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"email", "username"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "username*", "password1*"]
 ACCOUNT_FORMS = {
-    "add_email": "hub.accounts.forms.AddEmailForm",
-    "change_password": "hub.accounts.forms.ChangePasswordForm",
-    "login": "hub.accounts.forms.LoginForm",
-    "reset_password": "hub.accounts.forms.ResetPasswordForm",
-    "reset_password_from_key": "hub.accounts.forms.ResetPasswordKeyForm",
-    "set_password": "hub.accounts.forms.SetPasswordForm",
-    "signup": "hub.accounts.forms.SignupForm",
+    "add_email": "hub.accounts.allauth_forms.AddEmailForm",
+    "change_password": "hub.accounts.allauth_forms.ChangePasswordForm",
+    "login": "hub.accounts.allauth_forms.LoginForm",
+    "reauthenticate": "hub.accounts.allauth_forms.ReauthenticateForm",
+    "reset_password": "hub.accounts.allauth_forms.ResetPasswordForm",
+    "reset_password_from_key": "hub.accounts.allauth_forms.ResetPasswordKeyForm",
+    "set_password": "hub.accounts.allauth_forms.SetPasswordForm",
+    "signup": "hub.accounts.allauth_forms.SignupForm",
 }
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_UNIQUE_EMAIL = True
@@ -291,6 +294,8 @@ ACCOUNT_UNIQUE_EMAIL = True
 ACCOUNT_CHANGE_EMAIL = True
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+# A reset asked for an address that nobody has: the page says the same, and strangers get no mail.
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if HTTPS else "http"
 ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
@@ -300,6 +305,13 @@ ACCOUNT_USER_DISPLAY = "hub.accounts.adapters.name_of"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = "username"
 ACCOUNT_USERNAME_VALIDATORS = "registry.models.user.username_validators"
 MFA_ADAPTER = "hub.accounts.adapters.MFAAdapter"
+MFA_FORMS = {
+    "activate_totp": "hub.accounts.allauth_forms.ActivateTOTPForm",
+    "add_webauthn": "hub.accounts.allauth_forms.AddPasskeyForm",
+    "authenticate": "hub.accounts.allauth_forms.SecondFactorForm",
+    "edit_webauthn": "hub.accounts.allauth_forms.EditPasskeyForm",
+    "reauthenticate": "hub.accounts.allauth_forms.ReauthenticateCodeForm",
+}
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 # Nobody is let in before an address is verified, so nobody locks another's address with 2FA.
 MFA_ALLOW_UNVERIFIED_EMAIL = True
@@ -309,6 +321,7 @@ MFA_TOTP_TOLERANCE = 1
 # Browsers allow passkeys on plain http only at localhost.
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not HTTPS
 SOCIALACCOUNT_ADAPTER = "hub.accounts.adapters.SocialAccountAdapter"
+SOCIALACCOUNT_FORMS = {"signup": "hub.accounts.allauth_forms.SocialSignupForm"}
 # People choose their public name; one made from their address would give it away.
 SOCIALACCOUNT_AUTO_SIGNUP = False
 SOCIALACCOUNT_PROVIDERS = {
