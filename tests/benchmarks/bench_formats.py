@@ -12,11 +12,13 @@ import hashlib
 import io
 import json
 import logging
+import mmap
 import os
 import shutil
 import sys
 import tempfile
 import time
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +26,7 @@ from typing import Final
 
 import picklescan.scanner
 import torch
+from blake3 import blake3
 
 from registry import inspection
 from registry.confinement import Limits
@@ -200,13 +203,15 @@ def ingest_cases(path: Path, folder: Path, rounds: int) -> None:
     figures = {
         "sha256 + copy of the same bytes": Figures(),
         "HyperHub ingest, in the sandbox": Figures(),
+        "its hashes and copies alone, one thread": Figures(),
     }
-    plain, ingest = figures.values()
+    plain, ingest, floor = figures.values()
     sandbox = Sandbox("registry.formats.jobs", Limits())
     inspection.inspect(path, sandbox=sandbox)  # starts the fork server, once per worker
     for _ in range(rounds):
         copy = folder / "copy"
         plain.take(*run_in_child(lambda copy=copy: hash_and_copy(path, copy), 0))  # type: ignore[misc]
+        floor.take(*run_in_child(lambda copy=copy: hash_and_copy_all(path, copy), size))  # type: ignore[misc]
         copy.unlink()
         ingest.take(*run_ingest(path, folder, size, sandbox))
     sandbox.close()
@@ -225,6 +230,18 @@ def hash_and_copy(path: Path, copy: Path) -> None:
     with path.open("rb") as file:
         hashlib.file_digest(file, "sha256")
     shutil.copyfile(path, copy)
+
+
+def hash_and_copy_all(path: Path, copy: Path) -> None:
+    """What ingest cannot do without: the upload, two outputs and the weights hashed, two writes."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as data:
+        zlib.crc32(data)
+        for _ in range(4):  # the upload, the weights, the two outputs
+            hashlib.sha256(data)
+        for _ in range(3):  # not the weights
+            blake3(data)
+    for _ in range(2):
+        shutil.copyfile(path, copy)
 
 
 def run_ingest(path: Path, folder: Path, size: int, sandbox: Sandbox) -> tuple[float, float, int]:
