@@ -9,6 +9,8 @@ from hub.embedded.paths import CHECKOUT, DataFolder
 
 PYTHON = sys.executable
 QUEUES = ("ingest", "render", "train")
+# Names the descriptor of a pipe: see hub.embedded.wsgi.
+GATE = "HYPERHUB_GATE"
 
 
 @dataclass(frozen=True)
@@ -22,17 +24,19 @@ class Service:
     stop_after: float = 10
     niceness: int = 0
     environment: dict[str, str] = field(default_factory=dict)
+    keep_open: tuple[int, ...] = ()
 
 
-def web(listener: int) -> Service:
-    """`listener`: the descriptor of the bound socket; it outlives a killed gunicorn."""
+def web(listener: int, gate: int) -> Service:
+    """Descriptors: the bound socket, which outlives a killed gunicorn, and the gate."""
     command = ["gunicorn", "--config", "python:hub.gunicorn", "--bind", f"fd://{listener}"]
     return Service(
         "web",
-        (PYTHON, "-m", *command, "hub.wsgi"),
+        (PYTHON, "-m", *command, "hub.embedded.wsgi"),
         death_signal=signal.SIGQUIT,
         # Its processes are forked after numpy is imported, and compute nothing with it.
-        environment={"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+        environment={"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", GATE: str(gate)},
+        keep_open=(listener, gate),
     )
 
 

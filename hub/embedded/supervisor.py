@@ -84,18 +84,23 @@ class Supervisor:
         keep_secret(self.data.secret_key)
         keep_oidc_key(self.data.oidc_key)
         self.environment = services.shared_environment(self.data, self.url)
-        self._start_servers(account)
-        admin_link = self._prepare()
         self._links = LinkWatch(self._log_of("web"))
-        web = self._add(services.web(self._listener.fileno()), keep_open=[self._listener.fileno()])
-        self._wait_for_first_page(self._launch(web), web.log)
+        waits = self._launch_servers(account)
+        gate, gate_keeper = os.pipe()
+        web = self._add(services.web(self._listener.fileno(), gate))
+        web_process = self._launch(web)
+        for wait in waits:
+            wait()
+        admin_link = self._prepare()
+        os.close(gate_keeper)
+        self._wait_for_first_page(web_process, web.log)
         self._greet(admin_link)
         for service in (*map(services.worker, services.QUEUES), services.beat()):
             self._launch(self._add(service))
         self._probe_at = self._rotate_at = monotonic() + PROBE_EVERY
 
-    def _start_servers(self, account: Account | None) -> None:
-        """Both at once. What the environment names is somebody else's to start."""
+    def _launch_servers(self, account: Account | None) -> list[Callable[[], None]]:
+        """Both at once; returns what is left to wait for. Those in the environment are not ours."""
         copies = self.data.root / "programs"
         waits: list[Callable[[], None]] = []
         if not os.environ.get("REDIS_URL"):
@@ -118,8 +123,7 @@ class Supervisor:
             )
             postgres.prepare()
             waits += [self._launch_server("postgres", postgres), postgres.create_database]
-        for wait in waits:
-            wait()
+        return waits
 
     def _launch_server(self, name: str, server: Postgres | Valkey) -> Callable[[], None]:
         child = Child(
@@ -146,7 +150,7 @@ class Supervisor:
             raise PreparationFailed(log, tail(log))
         return str(json.loads(done.stdout)["admin_link"])
 
-    def _add(self, service: Service, keep_open: list[int] | None = None) -> Child:
+    def _add(self, service: Service) -> Child:
         log = self._log_of(service.name)
 
         def start() -> "subprocess.Popen[bytes]":
@@ -156,7 +160,7 @@ class Supervisor:
                 death_signal=service.death_signal,
                 environment={**self.environment, **service.environment},
                 folder=CHECKOUT,
-                keep_open=keep_open or [],
+                keep_open=service.keep_open,
                 niceness=service.niceness,
             )
 
