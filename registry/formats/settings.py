@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
@@ -20,7 +20,7 @@ from registry.formats.errors import (
     UnknownTensors,
     plain,
 )
-from registry.formats.hypernetwork import HypernetworkSpec
+from registry.formats.hypernetwork import HypernetworkSpec, Number
 
 MAX_METADATA_BYTES: Final = 64 << 10
 MAX_LAYERS: Final = 256
@@ -75,6 +75,8 @@ def read_settings(raw: Mapping[str, Any]) -> Settings:
         if not is_right(value):
             kind = type(value).__name__
             raise FieldValue(key=key, found=_described(value), kind=kind, expected=expected)
+    _check_lengths(known.get("layer_structure"), known.get("dropout_structure"))
+    _check_rates(known)
     for key, value in others.items():
         if not _is_plain(value):
             raise UnknownTensors(key=key)
@@ -153,7 +155,21 @@ def _check_rates(known: Mapping[str, Any]) -> None:
     widths = len(known.get("layer_structure", HypernetworkSpec.layer_structure))
     if rates is not None and len(rates) != widths:
         expected = f"a list of {widths} rates, one for each number of layer_structure"
-        raise FieldValue(key="dropout_structure", found=plain(rates), expected=expected)
+        raise FieldValue(
+            key="dropout_structure", found=plain(rates), kind="list", expected=expected
+        )
+
+
+def _check_lengths(layers: Sequence[Number] | None, dropout: Sequence[Number] | None) -> None:
+    """Refuse rates of dropout that do not fit the layers, one for each width."""
+    expected = len(layers or HypernetworkSpec("").layer_structure)
+    if dropout is not None and len(dropout) != expected:
+        raise FieldValue(
+            key="dropout_structure",
+            found=plain(dropout),
+            kind=f"{len(dropout)} rates",
+            expected=f"as long as the layer structure: {expected} rates",
+        )
 
 
 def _check_activation(stored: str | None) -> None:
