@@ -17,4 +17,5 @@ def site(request: HttpRequest) -> dict[str, object]:
         "theme": theme_of(request),
         "site_url": settings.SITE_URL,
         "debug": settings.DEBUG,
+        "other_accounts": bool(settings.SOCIAL_PROVIDERS),
     }

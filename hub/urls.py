@@ -5,7 +5,10 @@ from django.contrib import admin
 from django.urls import include, path
 
 from hub.gallery.views import gallery
+from hub.site_files import manifest, robots
+from hub.styleguide import styleguide
 from hub.theme import set_theme
+from registry.api.downloads import DownloadVersion, signed_file
 
 # The admin has no door of its own: signing in there asks for the second factor too.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
@@ -14,9 +17,14 @@ urlpatterns = [
     path("", include("hub.accounts.urls")),
     path("", gallery, name="gallery"),
     path("theme", set_theme, name="theme"),
+    path("robots.txt", robots, name="robots"),
+    path("manifest.webmanifest", manifest, name="manifest"),
+    path("styleguide", styleguide, name="styleguide"),
     path("account/", include("allauth.urls")),
     path("", include("allauth.idp.urls")),
     path("api/v1/", include("registry.api.urls")),
+    path("api/download/models/<int:version_id>", DownloadVersion.as_view()),
+    path("files/<str:signature>/<str:name>", signed_file),
     path("admin/", admin.site.urls),
 ]
 

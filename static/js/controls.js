@@ -6,6 +6,9 @@ function showStrength(range) {
   range.dataset.ready = "";
   const output = document.querySelector(`output[for="${range.id}"]`);
   if (output) output.textContent = Number(range.value).toFixed(decimals(range.step));
+  for (const shown of document.querySelectorAll(`[data-shown-by="${range.id}"]`)) {
+    shown.classList.toggle("shown", Math.abs(shown.dataset.strength - range.value) < 1e-6);
+  }
 }
 
 const decimals = (step) => (step.split(".")[1] ?? "").length;
