@@ -105,10 +105,8 @@ def shown(text: str | bytes, limit: int = SHOWN_CHARACTERS) -> str:
     raw = text[: limit + 1]
     if isinstance(raw, bytes):
         raw = raw.decode("utf-8", "backslashreplace")
-    clean = "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
-        for char in raw
-    )
+    # ascii() needs no codec; the one called unicode_escape is imported when it is first used.
+    clean = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in raw)
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
 
 
