@@ -166,9 +166,9 @@ def leave_privileges() -> list[str]:
     return done
 
 
-def limit_resources(limits: Limits, *, mapped: int) -> list[str]:
-    """Set every limit; `mapped` is the size of the files that the job has mapped."""
-    address_space = _address_space() + mapped + limits.memory
+def limit_resources(limits: Limits) -> list[str]:
+    """Set every limit; files that the job reads are mapped by now, and don't count."""
+    address_space = _address_space() + limits.memory
     for what, amount in (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, limits.file_size),

@@ -163,7 +163,7 @@ def _become_job(request: dict[str, Any], descriptors: list[int], jobs: ModuleTyp
     """The child: never returns."""
     try:
         job, facts = _confine(request, descriptors)
-        job.say({"confinement": facts})
+        job.say({"confinement": " ".join(facts)})
         _work(job, jobs.VERBS[request["verb"]])
     except BaseException:  # a thing that cannot even be told: the exit status tells it
         os._exit(70)
@@ -178,7 +178,7 @@ def _confine(request: dict[str, Any], descriptors: list[int]) -> tuple[Job, list
     outputs = dict(zip(request["outputs"], files[len(maps) :], strict=True))
     job = Job(request["parameters"], maps, outputs, answer)
     limits = confinement.Limits(**request["limits"])
-    facts += confinement.limit_resources(limits, mapped=sum(map(len, maps.values())))
+    facts += confinement.limit_resources(limits)
     facts += confinement.seal()
     return job, facts
 

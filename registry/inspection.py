@@ -11,9 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from registry.abnormal_ends import Garbled
 from registry.formats.flavors import Flavor
 from registry.formats.report import Process, Report
-from registry.sandbox import Garbled, Outcome, Progress, Sandbox
+from registry.sandbox import Outcome, Progress, Sandbox
 
 _sandbox: Final = Sandbox("registry.formats.jobs")
 

@@ -13,7 +13,6 @@ import json
 import logging
 import os
 import select
-import signal
 import socket
 import stat
 import subprocess
@@ -26,8 +25,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
+from registry.abnormal_ends import AbnormalEnd, Garbled, TimedOut, Unavailable, abnormal_end
 from registry.confinement import Limits
-from registry.formats.errors import Finding, Refusal, Severity, _
+from registry.formats.errors import Finding, Refusal, Severity
 
 logger = logging.getLogger(__name__)
 
@@ -43,79 +43,6 @@ _BOOT: Final = (
     "import sys; sys.path += sys.argv[3:]; "
     "from registry.forkserver import serve; serve(int(sys.argv[1]), sys.argv[2])"
 )
-
-
-class AbnormalEnd(Refusal, rule="sandbox-abnormal-end"):
-    """The job did not come to its end, so nothing is known of the file: it is not taken in."""
-
-    sentence = _("The file could not be examined. Try to upload it again.")
-
-
-class TimedOut(AbnormalEnd, rule="sandbox-timed-out"):
-    seconds: float
-    sentence = _(
-        "Examining the file took longer than {seconds:g} seconds and was stopped. "
-        "Save the network again from AUTOMATIC1111; if it happens again, tell us."
-    )
-
-
-class TooMuchComputing(AbnormalEnd, rule="sandbox-cpu"):
-    seconds: int
-    sentence = _(
-        "Examining the file took more than {seconds} seconds of computing and was stopped. "
-        "Save the network again from AUTOMATIC1111; if it happens again, tell us."
-    )
-
-
-class OutOfMemory(AbnormalEnd, rule="sandbox-memory"):
-    limit: int
-    sentence = _(
-        "Examining the file needed more than {limit} bytes of memory and was stopped. "
-        "A hypernetwork never needs that much: save it again from AUTOMATIC1111."
-    )
-
-
-class ForbiddenCall(AbnormalEnd, rule="sandbox-forbidden-call", severity=Severity.MALICIOUS):
-    """Reading the file made the process ask the system for something that reading never needs."""
-
-    sentence = _(
-        "While the file was examined, the process asked for something that reading a file never "
-        "needs, and was ended. Don't load this file anywhere; the moderators will look at it."
-    )
-
-
-class Killed(AbnormalEnd, rule="sandbox-killed"):
-    signal: str
-    sentence = _(
-        "The process that examined the file was ended by {signal}. Try to upload it again; if it "
-        "happens again, the file is damaged in a way that we have not seen yet: tell us."
-    )
-
-
-class Failed(AbnormalEnd, rule="sandbox-failed"):
-    reason: str
-    sentence = _(
-        "The file could not be examined to the end ({reason}). This is our fault or a damaged "
-        "file; nothing was published. Tell us, please."
-    )
-
-
-class Garbled(AbnormalEnd, rule="sandbox-garbled"):
-    reason: str
-    sentence = _(
-        "The process that examined the file gave no usable answer ({reason}); nothing was "
-        "published. Try to upload it again, and tell us if it happens again."
-    )
-
-
-class Unavailable(AbnormalEnd, rule="sandbox-unavailable", severity=Severity.UNSUPPORTED):
-    """No fault of the file's: worth another try later."""
-
-    reason: str
-    sentence = _(
-        "The file could not be examined just now ({reason}). Nothing was published; "
-        "please try again later."
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +171,7 @@ class _Server:
             with _closing(send):
                 self._tell(request, [send, *descriptors])
             said = _listen(receive, deadline, limits, on_progress)
-        ended = self._hear(max(0.0, deadline - time.monotonic()))
+        ended = self._hear(deadline - time.monotonic())
         if not ended:
             raise _Lost(Unavailable(reason="the sandbox was lost"))
         return _outcome(said, ended, limits)
@@ -257,9 +184,8 @@ class _Server:
 
     def _hear(self, seconds: float) -> dict[str, Any]:
         """The server's next message; empty when it is gone or silent."""
-        readable, _, _ = select.select([self._control], [], [], seconds)
         with contextlib.suppress(OSError, ValueError):
-            if readable:
+            if _is_readable(self._control.fileno(), seconds):
                 return dict(json.loads(self._control.recv(ANSWER_CHUNK)))
         return {}
 
@@ -322,8 +248,7 @@ def _listen(
     said: dict[str, Any] = {}
     total, rest = 0, b""
     while True:
-        readable, _, _ = select.select([pipe], [], [], max(0.0, deadline - time.monotonic()))
-        if not readable:
+        if not _is_readable(pipe, deadline - time.monotonic()):
             raise _Lost(TimedOut(seconds=limits.wall_seconds))
         data = os.read(pipe, ANSWER_CHUNK)
         total += len(data)
@@ -338,61 +263,39 @@ def _listen(
             return said
 
 
+def _is_readable(fd: int, seconds: float) -> bool:
+    """Wait for something to read, or the other side's end; poll takes descriptors of any number."""
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    return bool(poll.poll(max(0.0, seconds) * 1000))
+
+
 def _take(line: bytes, said: dict[str, Any], on_progress: Progress | None) -> None:
     try:
         words = json.loads(line)
         if "progress" not in words:
             said.update(words)
-        elif on_progress is not None:
-            on_progress(int(words["progress"]), int(words["total"]))
-    except (ValueError, TypeError, KeyError, RecursionError):
+            return
+        done, total = int(words["progress"]), int(words["total"])
+    except (ValueError, TypeError, KeyError, RecursionError, OverflowError):
         said["garbled"] = "its answer is not JSON"
+        return
+    if on_progress is not None:
+        on_progress(done, total)
 
 
 def _outcome(said: Mapping[str, Any], ended: Mapping[str, Any], limits: Limits) -> Outcome:
-    refusal = _abnormal(said, ended, limits)
+    refusal = abnormal_end(said, ended, limits)
     finding = refusal.finding() if refusal is not None else None
     if finding is None and "refusal" in said:
         finding = _finding(said["refusal"])
     return Outcome(
         value=said.get("value") if finding is None else None,
         refusal=finding,
-        confinement=tuple(map(str, said.get("confinement", ()))),
+        confinement=tuple(str(said.get("confinement", "")).split()),
         cpu_seconds=float(ended["cpu_seconds"]),
         peak_rss=int(ended["peak_rss"]),
     )
-
-
-def _abnormal(
-    said: Mapping[str, Any], ended: Mapping[str, Any], limits: Limits
-) -> AbnormalEnd | None:
-    """Name what went wrong, or None: the job ran to its end and said so."""
-    if ended["timed_out"]:
-        return TimedOut(seconds=limits.wall_seconds)
-    if ended["signal"] is not None:
-        return _by_signal(ended, limits)
-    if ended["exit"] != 0:
-        return Failed(reason=f"exit status {ended['exit']}")
-    if "garbled" in said:
-        return Garbled(reason=said["garbled"])
-    failure = said.get("failure")
-    if failure == "memory":
-        return OutOfMemory(limit=limits.memory)
-    if failure is not None:
-        return Failed(reason=str(failure))
-    if "value" not in said and "refusal" not in said:
-        return Garbled(reason="it said nothing")
-    return None
-
-
-def _by_signal(ended: Mapping[str, Any], limits: Limits) -> AbnormalEnd:
-    number = ended["signal"]
-    if number == signal.SIGSYS:
-        return ForbiddenCall()
-    out_of_time = number == signal.SIGKILL and ended["cpu_seconds"] >= limits.cpu_seconds
-    if number == signal.SIGXCPU or out_of_time:
-        return TooMuchComputing(seconds=limits.cpu_seconds)
-    return Killed(signal=signal.Signals(number).name)
 
 
 def _finding(words: Any) -> Finding:

@@ -125,6 +125,7 @@ def test_an_empty_file_is_refused_by_its_own_rule(tmp_path: Path) -> None:
     assert refusal.rule == "container-empty"
 
 
+@pytest.mark.slow
 def test_every_hostile_file_is_refused_by_its_own_rule_and_in_little_memory(
     tmp_path: Path,
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import threading
 import time
@@ -90,6 +91,28 @@ def test_the_child_knows_nothing_of_our_environment(
     monkeypatch.setenv("DATABASE_URL", "secret")
     environment = Sandbox("tests.registry.misbehaving").run("measure").value["environment"]
     assert not {"DATABASE_URL", "PATH", "HOME"} & environment.keys()
+
+
+def test_an_error_of_whoever_follows_the_progress_is_their_own(sandbox: Sandbox) -> None:
+    def follow(done: int, total: int) -> None:
+        raise ValueError("no more room on the screen")
+
+    with pytest.raises(ValueError, match="no more room"):
+        sandbox.run("measure", on_progress=follow)
+    assert sandbox.run("measure").refusal is None
+
+
+def test_a_process_with_many_open_files_can_use_it(sandbox: Sandbox) -> None:
+    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, most), most))
+    many = [os.dup(0) for _ in range(1100)]
+    try:
+        sandbox.close()
+        assert sandbox.run("measure").refusal is None
+    finally:
+        for fd in many:
+            os.close(fd)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, most))
 
 
 def test_a_refusal_of_the_jobs_own_comes_through(sandbox: Sandbox) -> None:
