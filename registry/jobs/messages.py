@@ -1,5 +1,7 @@
 """Waking the workers. A message is a hint: it may be lost, doubled or late, and nothing breaks."""
 
+from typing import Any
+
 import structlog
 from celery import current_app
 from django.db.models import Count
@@ -32,14 +34,16 @@ def announce_waiting() -> int:
     due = Job.objects.due().filter(kind__in=known_kinds())
     sent = 0
     for queue, waiting in due.order_by("queue").values_list("queue").annotate(Count("pk")):
-        missing = min(waiting - _messages_in(queue), MOST_MESSAGES_AT_ONCE)
+        missing = min(waiting - messages_in(queue), MOST_MESSAGES_AT_ONCE)
         for job in due.filter(queue=queue)[: max(missing, 0)]:
             announce(job)
             sent += 1
     return sent
 
 
-def _messages_in(queue: str) -> int:
+def messages_in(queue: str) -> int:
+    """How many messages wait there. Raises what the broker's client raises."""
+    connection: Any
     with current_app.pool.acquire(block=True, timeout=2) as connection:
-        declared = current_app.amqp.queues[queue].bind(connection.default_channel).queue_declare()
+        declared: Any = current_app.amqp.queues[queue](connection.default_channel).queue_declare()
     return int(declared.message_count)

@@ -5,20 +5,16 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar
 
 import structlog
-from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 from django.db.utils import Error as AnyDatabaseError
-from django.utils import timezone
-from django.utils.translation import gettext as _
 
-from registry.jobs.ending import end, put_back
+from registry.jobs import ending
 from registry.jobs.handlers import handler_of, known_kinds
 from registry.jobs.process import this_process
 from registry.jobs.run import Cancelled, Failed, Heartbeat, Interrupted, LeaseLost, Run, lease_end
@@ -26,7 +22,6 @@ from registry.models import Job
 
 logger = structlog.get_logger(__name__)
 T = TypeVar("T")
-LONGEST_BACK_OFF = 3600.0
 
 
 def run_next(*, queue: str, worker: str) -> Job | None:
@@ -74,9 +69,9 @@ def claim(*, queue: str, worker: str) -> Job | None:
 def _see_through(run: Run) -> None:
     logger.info("job started", attempt=run.job.attempt, worker=run.job.worker)
     with Heartbeat(run):
-        ending = _attempt(run)
+        write_end = _attempt(run)
         try:
-            _patiently(partial(ending, run))
+            _patiently(partial(write_end, run))
         except LeaseLost:
             logger.warning("job lost: its lease ran out or it was ended; nothing was written")
 
@@ -85,74 +80,20 @@ def _attempt(run: Run) -> Callable[[Run], None]:
     """Call the handler, and say how this run ends."""
     try:
         result = handler_of(run.job.kind).work(run) or {}
-        return partial(_complete, result=_storable(result))
+        return partial(ending.complete, result=_storable(result))
     except (Cancelled, LeaseLost):
-        return _cancel
+        return ending.cancel
     except Interrupted:
-        return _hand_over
+        return ending.hand_over
     except Failed as failure:
-        return partial(_fail, reason=failure.reason)
+        return partial(ending.fail, reason=failure.reason)
     except Exception:
         logger.exception("job attempt failed", attempt=run.job.attempt)
-        return _try_again
+        return ending.try_again
     except BaseException:  # the process is being torn down
         with suppress(LeaseLost, AnyDatabaseError):
-            _hand_over(run)
+            ending.hand_over(run)
         raise
-
-
-def _complete(run: Run, *, result: Mapping[str, Any]) -> None:
-    with run.fenced() as job:
-        _keep_progress(run, job)
-        end(job, Job.State.DONE, result=result)
-
-
-def _fail(run: Run, *, reason: str) -> None:
-    with run.fenced() as job:
-        _keep_progress(run, job)
-        end(job, Job.State.FAILED, reason=reason)
-
-
-def _cancel(run: Run) -> None:
-    with run.fenced() as job:
-        _keep_progress(run, job)
-        end(job, Job.State.CANCELLED, reason=job.reason)
-
-
-def _hand_over(run: Run) -> None:
-    """The worker shuts down: not the job's fault, so the attempt does not count."""
-    with run.fenced() as job:
-        _keep_progress(run, job)
-        job.attempt -= 1
-        put_back(job, reason=_("Its worker was shut down; another one takes over."))
-
-
-def _try_again(run: Run) -> None:
-    with run.fenced() as job:
-        _keep_progress(run, job)
-        counts = {"attempt": job.attempt, "max_attempts": job.max_attempts}
-        if job.attempt >= job.max_attempts:
-            reason = _(
-                "Something went wrong on our side in each of %(max_attempts)d attempts. "
-                "The log has the details under this job's number."
-            )
-            return end(job, Job.State.FAILED, reason=reason % counts)
-        reason = _(
-            "Something went wrong on our side in attempt %(attempt)d of %(max_attempts)d. "
-            "It is tried again by itself."
-        )
-        put_back(job, reason=reason % counts, run_after=timezone.now() + _back_off(job.attempt))
-
-
-def _back_off(attempt: int) -> timedelta:
-    seconds = min(settings.JOB_RETRY_SECONDS * 4.0 ** (attempt - 1), LONGEST_BACK_OFF)
-    return timedelta(seconds=seconds)
-
-
-def _keep_progress(run: Run, job: Job) -> None:
-    """The last report may not have been written: reports are throttled."""
-    for field, value in run.reported.items():
-        setattr(job, field, value)
 
 
 def _storable(result: Mapping[str, Any]) -> Mapping[str, Any]:

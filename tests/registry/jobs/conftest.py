@@ -1,4 +1,5 @@
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from celery import current_app
@@ -6,6 +7,7 @@ from pytest_django import Settings
 
 from registry.jobs import handlers
 from registry.jobs.handlers import Work
+from registry.jobs.messages import messages_in
 from registry.jobs.process import this_process
 from registry.models import Job
 
@@ -55,17 +57,13 @@ def shutting_down() -> Iterator[Callable[[], None]]:
 def messages() -> Iterator[Callable[[str], int]]:
     """How many messages wait in a queue of the real broker, which is empty before and after."""
 
-    def count(queue: str = "ingest") -> int:
-        with current_app.pool.acquire() as connection:
-            queue_on_broker = current_app.amqp.queues[queue].bind(connection.default_channel)
-            return int(queue_on_broker.queue_declare().message_count)
-
     _purge()
-    yield count
+    yield messages_in
     _purge()
 
 
 def _purge() -> None:
+    connection: Any
     with current_app.pool.acquire() as connection:
         for queue in ("ingest", "render", "train", "housekeeping"):
-            current_app.amqp.queues[queue].bind(connection.default_channel).purge()
+            current_app.amqp.queues[queue](connection.default_channel).purge()

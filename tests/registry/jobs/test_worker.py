@@ -8,8 +8,8 @@ from django.db import OperationalError, connection
 from django.utils import timezone
 from pytest_django import Settings
 
-from registry.jobs import Failed, Run, cancel_job, enqueue
-from registry.jobs import worker as worker_module
+from registry.jobs import Failed, Run, cancel_job, ending, enqueue
+from registry.jobs.ending import back_off
 from registry.jobs.reaper import reap
 from registry.jobs.worker import claim, run_next
 from registry.models import AuditEvent, Job
@@ -103,7 +103,7 @@ class TestAJobThatFails:
 
     def test_waits_longer_each_time(self, settings: Settings) -> None:
         settings.JOB_RETRY_SECONDS = 10
-        waits = [worker_module._back_off(attempt).total_seconds() for attempt in (1, 2, 3, 50)]
+        waits = [back_off(attempt).total_seconds() for attempt in (1, 2, 3, 50)]
         assert waits == [10, 40, 160, 3600]
 
     def test_as_often_as_its_kind_allows(self, does: Register, fast: Settings) -> None:
@@ -290,13 +290,15 @@ class TestADatabaseThatIsAway:
     ) -> None:
         away = iter([True, True])
 
-        def complete(run: Run, *, result: object, original=worker_module._complete) -> None:  # type: ignore[no-untyped-def]
+        def complete(
+            run: Run, *, result: object, original: Callable[..., None] = ending.complete
+        ) -> None:
             if next(away, False):
                 raise OperationalError("the server closed the connection")
             original(run, result=result)
 
-        monkeypatch.setattr(worker_module, "_complete", complete)
-        monkeypatch.setattr(worker_module.time, "sleep", lambda seconds: None)
+        monkeypatch.setattr(ending, "complete", complete)
+        monkeypatch.setattr("time.sleep", lambda seconds: None)
         job = ask(does(lambda run: {"kept": True}))
         run_next(queue="ingest", worker="test")
         job.refresh_from_db()
