@@ -106,7 +106,7 @@ def first_foreign(stream: bytes, reached: int) -> Import | None:
 def strings(stream: bytes) -> set[str]:
     """Return the texts in a pickle stream, which tell what sort of file it is."""
     return {
-        shown(instruction.argument)
+        _unquoted(_text(instruction.argument))
         for instruction in instructions(stream, MAX_TEXT_INSTRUCTIONS)
         if instruction.name in _TEXTS
     }

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Final, NoReturn, TypeAlias
 
-from registry.formats import pickle_forensics
+from registry.formats import near_miss, pickle_forensics
 from registry.formats.errors import (
     LongString,
     ManyOpcodes,
@@ -105,7 +105,8 @@ class Program:
 def read_program(stream: bytes, *, legacy: bool = False, whole: bool = False) -> Program:
     """Read the pickle at the start of `stream`, or the `whole` of it.
 
-    A refusal that has an import behind it becomes an accusation that names the import.
+    A refusal that has an import behind it becomes an accusation that names the import; one of an
+    honest file of another sort says what that is.
     """
     machine = _Machine(stream, legacy)
     try:
@@ -117,6 +118,7 @@ def read_program(stream: bytes, *, legacy: bool = False, whole: bool = False) ->
             raise accused from refusal
         if isinstance(refusal, PickleOpcode) and refusal.opcode in RUNNING:
             raise PickleRuns(opcode=refusal.opcode, offset=refusal.offset) from refusal
+        near_miss.refuse_texts(pickle_forensics.strings(stream))
         raise
     return Program(tree, machine.storages, machine.at)
 

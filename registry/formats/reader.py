@@ -16,7 +16,6 @@ from typing import BinaryIO, Generic, TypeVar
 from registry.formats import (
     legacy_stream,
     near_miss,
-    pickle_forensics,
     pickle_program,
     safetensors,
     torch_zip,
@@ -29,7 +28,6 @@ from registry.formats.errors import (
     PrependedData,
     RawPickle,
     Refusal,
-    Severity,
     StorageMissing,
     StorageSize,
     StorageUnused,
@@ -117,7 +115,7 @@ def _open_zip(source: Source, stem: str, shallow: bool) -> _Opened:
     stream = torch_zip.read_program(source, archive)
     if not shallow:
         torch_zip.check_contents(source, archive)
-    program = _described(stream)
+    program = pickle_program.read_program(stream, whole=True)
     understood = understand(program.tree, stem=stem)
     blocks = archive.storages()
     _check_blocks(program, blocks)
@@ -129,16 +127,6 @@ def _open_zip(source: Source, stem: str, shallow: bool) -> _Opened:
     )
     starts = {key: member.start for key, member in blocks.items()}
     return _Opened(understood, container, starts, blocks)
-
-
-def _described(stream: bytes) -> Program:
-    """Read a pickle; if it is honest but no hypernetwork's, say what else it is."""
-    try:
-        return pickle_program.read_program(stream, whole=True)
-    except Refusal as refusal:
-        if refusal.severity is not Severity.MALICIOUS:
-            near_miss.refuse_texts(pickle_forensics.strings(stream))
-        raise
 
 
 def _check_blocks(program: Program, blocks: Mapping[str, torch_zip.Member]) -> None:

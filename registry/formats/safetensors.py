@@ -41,7 +41,7 @@ from registry.formats.tensor import DType
 
 MAX_HEADER_BYTES: Final = 1 << 20
 _KEY: Final = re.compile(
-    r"(?P<dim>[1-9]\d{0,5})\.(?P<half>[kv01])\.(?P<key>linear(1|2|\.\d{1,4})\.(weight|bias))",
+    r"(?P<dim>[1-9]\d{0,5})\.(?P<half>[kv01])\.(?P<key>linear(1|2|\.(0|[1-9]\d{0,3}))\.(weight|bias))",
     re.ASCII,
 )
 
