@@ -13,8 +13,10 @@ from typing import Final
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from registry import audit
+from registry.errors import TooMuch
 from registry.models import ApiKey, Scope, User
 
 BEGINNING: Final = "hnh_"
@@ -25,12 +27,9 @@ NOTED_EVERY: Final = timedelta(minutes=1)
 MOST_KEYS: Final = 50
 
 
-class TooManyKeys(Exception):
-    """This person has as many keys in use as anyone may."""
-
-    def __init__(self, most: int) -> None:
-        super().__init__(f"{most} keys are in use.")
-        self.most = most
+class TooManyKeys(TooMuch, code="too-many-keys"):
+    most: int
+    sentence = _("You have {most} keys in use. Revoke one that you don't need.")
 
 
 @transaction.atomic
@@ -40,7 +39,7 @@ def create_api_key(
     """A new key and its secret, which nobody can read again; `ValidationError` or `TooManyKeys`."""
     User.objects.select_for_update().get(pk=user.pk)
     if user.api_keys.usable().count() >= MOST_KEYS:
-        raise TooManyKeys(MOST_KEYS)
+        raise TooManyKeys(most=MOST_KEYS)
     secret = new_secret()
     key = ApiKey(
         user=user,
@@ -84,7 +83,7 @@ def note_use(*, key: ApiKey) -> None:
 def new_secret() -> str:
     number = secrets.randbits(256)
     characters = []
-    for _ in range(LENGTH - len(BEGINNING)):
+    for _position in range(LENGTH - len(BEGINNING)):
         number, rest = divmod(number, len(LETTERS))
         characters.append(LETTERS[rest])
     return BEGINNING + "".join(characters)

@@ -17,6 +17,8 @@ os.environ |= {
     "HYPERHUB_DATA": str(servers.folder / f"data-{worker or 'main'}"),
     "SECRET_KEY": "only-for-tests-" + "x" * 50,
     "SITE_URL": "http://testserver",
+    # allauth's own stand-in for a site that people sign in with.
+    "SOCIAL_PROVIDERS": "dummy",
 }
 
 from hub.settings import *  # noqa: E402, F403
@@ -28,4 +30,4 @@ CACHES["default"]["KEY_PREFIX"] = "tests"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 WHITENOISE_AUTOREFRESH = True
-ACCOUNT_RATE_LIMITS = False
+ACCOUNT_RATE_LIMITS = MFA_RATE_LIMITS = IDP_OIDC_RATE_LIMITS = False

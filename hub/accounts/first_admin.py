@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from hub.accounts.forms import PASSWORD_HINT
+from hub.accounts.allauth_forms import PASSWORD_HINT
 from registry.audit import record
 from registry.models import AuditEvent, User
 
@@ -37,7 +37,7 @@ def first_admin_link() -> str:
     if has_had_an_admin():
         return ""
     token = signing.dumps("", salt=SALT)
-    return settings.SITE_URL + reverse("account_first_admin", args=[token])
+    return f"{settings.SITE_URL}{reverse('account_first_admin', args=[token])}"
 
 
 def has_had_an_admin() -> bool:

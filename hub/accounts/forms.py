@@ -1,9 +1,8 @@
-"""Forms of the account area, and allauth's own in our words."""
+"""Forms of the account area that are ours; `allauth_forms` has the others."""
 
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from allauth.account import forms as account
 from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -14,63 +13,6 @@ if TYPE_CHECKING:  # generic for the type checker only
     UserModelForm = forms.ModelForm[User]
 else:
     UserModelForm = forms.ModelForm
-
-PASSWORD_HINT: Final = _("At least 8 characters, not only digits, and none that everyone uses.")
-
-
-class LoginForm(account.LoginForm):  # type: ignore[misc]  # allauth has no types
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["login"].label = _("Name or e-mail address")
-        self.fields["login"].widget.attrs["autocomplete"] = "username"
-
-
-class SignupForm(account.SignupForm):  # type: ignore[misc]
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        name = self.fields["username"]
-        name.label = _("Public name")
-        name.help_text = _("Letters, digits, “_” and “-”. It stands in the address of your work.")
-        self.fields["email"].label = _("E-mail address")
-        self.fields["email"].help_text = _("Never shown to anyone.")
-        self.fields["password1"].help_text = PASSWORD_HINT
-
-
-class AddEmailForm(account.AddEmailForm):  # type: ignore[misc]
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["email"].label = _("New address")
-
-
-class ChangePasswordForm(account.ChangePasswordForm):  # type: ignore[misc]
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["oldpassword"].label = _("Current password")
-        _label_new_passwords(self)
-
-
-class SetPasswordForm(account.SetPasswordForm):  # type: ignore[misc]
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        _label_new_passwords(self)
-
-
-class ResetPasswordForm(account.ResetPasswordForm):  # type: ignore[misc]
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["email"].label = _("E-mail address")
-
-
-class ResetPasswordKeyForm(account.ResetPasswordKeyForm):  # type: ignore[misc]
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        _label_new_passwords(self)
-
-
-def _label_new_passwords(form: forms.Form) -> None:
-    form.fields["password1"].label = _("New password")
-    form.fields["password1"].help_text = PASSWORD_HINT
-    form.fields["password2"].label = _("New password again")
 
 
 class ProfileForm(UserModelForm):

@@ -37,11 +37,7 @@ def _create(request: HttpRequest) -> HttpResponse:
     try:
         key, secret = create_api_key(user=user, **form.cleaned_data)
     except TooManyKeys as refused:
-        form.add_error(
-            None,
-            _("You have %(most)d keys in use. Revoke one that you don't need.")
-            % {"most": refused.most},
-        )
+        form.add_error(None, refused.message)
         return _page(request, form, status=400)
     del request.session[TICKET]
     return render(request, "account/api_key_created.html", {"key": key, "secret": secret})

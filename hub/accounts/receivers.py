@@ -17,7 +17,6 @@ PLAIN: dict[str, Signal] = {
     "password.changed": account.password_changed,
     "password.set": account.password_set,
     "password.reset": account.password_reset,
-    "email.changed": account.email_changed,
 }
 AUTHENTICATORS: dict[str, Signal] = {
     "two_factor.added": mfa.authenticator_added,
@@ -73,6 +72,15 @@ def on_failed_second_factor(sender: Any, *, user: User, authenticator: Any, **_:
 @receiver(account.email_confirmed)
 def on_confirmed_address(sender: Any, *, email_address: Any, **_: Any) -> None:
     audit.record("email.confirmed", by=email_address.user, on=email_address.user)
+
+
+@receiver(account.email_changed)
+def on_changed_address(
+    sender: Any, *, user: User, from_email_address: Any, to_email_address: Any, **_: Any
+) -> None:
+    """Also sent for a first address; that one is `email.confirmed` and nothing more."""
+    if from_email_address and from_email_address.email != to_email_address.email:
+        audit.record("email.changed", by=user, on=user)
 
 
 @receiver(social.social_account_added)

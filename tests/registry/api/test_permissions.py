@@ -22,9 +22,8 @@ def call(permission: Any, user: User | None, *scopes: str, key: bool = True) -> 
             return Response("done")
 
     request = APIRequestFactory().get("/")
-    force_authenticate(
-        request, user=user or AnonymousUser(), token=Access(frozenset(scopes)) if key else None
-    )
+    access: Any = Access(frozenset(scopes)) if key else None
+    force_authenticate(request, user=user or AnonymousUser(), token=access)
     answer = View.as_view()(request)
     return answer.status_code, answer.data
 
