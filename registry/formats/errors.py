@@ -237,6 +237,17 @@ class MemberFlags(Refusal, rule="zip-member-flags"):
     )
 
 
+class MemberAttributes(Refusal, rule="zip-member-attributes"):
+    """A mark that makes PyTorch read nothing, and leave whatever lay in memory as the weights."""
+
+    member: str
+    attributes: int
+    sentence = _(
+        "The entry “{member}” is marked as a folder or a link, not as a file (attributes "
+        "{attributes}). Save the network again and upload that file."
+    )
+
+
 class MemberComment(Refusal, rule="zip-member-comment"):
     member: str
     sentence = _(

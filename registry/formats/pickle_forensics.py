@@ -67,6 +67,7 @@ class Import:
     opcode: str
     offset: int
     runs: str
+    is_called: bool = False
 
     @property
     def is_plausible(self) -> bool:
@@ -211,7 +212,7 @@ class _Walk:
         text = f"{target.text}({', '.join(_written(item) for item in listed[:MAX_ARGUMENTS])})"
         text = shown(text, MAX_CALL_CHARACTERS)
         if target.is_accused and self.accused:
-            self.accused = replace(self.accused, runs=text)
+            self.accused = replace(self.accused, runs=text, is_called=True)
             self.has_run = True
         self.stack.append(_Made(text, is_accused=False))
 

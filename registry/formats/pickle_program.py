@@ -123,10 +123,13 @@ def read_program(stream: bytes, *, legacy: bool = False, whole: bool = False) ->
     return Program(tree, machine.storages, machine.at)
 
 
-def accusation(stream: bytes, reached: int) -> PickleImport | None:
-    """Return what a pickle that was followed up to `reached` would have run, if anything."""
+def accusation(stream: bytes, reached: int, *, calls_only: bool = False) -> PickleImport | None:
+    """Return what a pickle that was followed up to `reached` would have run, if anything.
+
+    `calls_only` is for bytes that need not be a pickle at all: an import alone is no evidence.
+    """
     found = pickle_forensics.first_foreign(stream, reached)
-    if found is None:
+    if found is None or (calls_only and not found.is_called):
         return None
     return PickleImport(
         module=found.module,
@@ -155,11 +158,11 @@ class _Machine:
         """Follow the instructions to STOP; return the one value that is left."""
         if self.take(1) != b"\x80":
             raise PickleProtocol(found=0)
-        if (protocol := self.take(1)[0]) != 2:
+        if (protocol := self.byte()) != 2:
             raise PickleProtocol(found=protocol)
         for _ in range(MAX_OPCODES):
             self.start = self.at
-            code = self.number(1)
+            code = self.byte()
             step = _STEPS.get(code)
             if step is None:
                 raise PickleOpcode(opcode=opcode_name(code), offset=self.start)
@@ -185,6 +188,13 @@ class _Machine:
         raw = self.stream[self.at : end]
         self.at = end
         return raw
+
+    def byte(self) -> int:
+        """Return the next byte; most of a pickle is read in this way."""
+        if self.at >= len(self.stream):
+            raise PickleTruncated(offset=len(self.stream))
+        self.at += 1
+        return self.stream[self.at - 1]
 
     def number(self, length: int) -> int:
         """Return the next unsigned number of `length` bytes."""
@@ -238,7 +248,7 @@ class _Machine:
             raise PickleString(offset=self.start) from error
 
     def push_long(self) -> None:
-        length = self.number(1)
+        length = self.byte()
         if length > MAX_INTEGER_BYTES:
             raise PickleInteger(offset=self.start, length=length)
         self.stack.append(int.from_bytes(self.take(length), "little", signed=True))
@@ -397,12 +407,12 @@ _STEPS: Final[dict[int, Callable[[_Machine], None]]] = {
     0x85: lambda p: p.push_tuple(p.pop_items(1)),
     0x86: lambda p: p.push_tuple(p.pop_items(2)),
     0x87: lambda p: p.push_tuple(p.pop_items(3)),
-    ord("q"): lambda p: p.put(p.number(1)),
+    ord("q"): lambda p: p.put(p.byte()),
     ord("r"): lambda p: p.put(p.number(4)),
-    ord("h"): lambda p: p.get(p.number(1)),
+    ord("h"): lambda p: p.get(p.byte()),
     ord("j"): lambda p: p.get(p.number(4)),
     ord("J"): _Machine.push_int,
-    ord("K"): lambda p: p.stack.append(p.number(1)),
+    ord("K"): lambda p: p.stack.append(p.byte()),
     ord("M"): lambda p: p.stack.append(p.number(2)),
     0x8A: _Machine.push_long,
     ord("G"): _Machine.push_float,

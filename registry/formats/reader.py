@@ -204,4 +204,5 @@ def _unknown(source: Source, start: bytes) -> Refusal:
 def _accusation(source: Source) -> Refusal | None:
     """Return what a file would run if it is one pickle after the other, from its first byte."""
     stream = bytes(source.view(0, torch_zip.MAX_PROGRAM_BYTES))
-    return pickle_program.accusation(stream, reached=-1)
+    may_be_text = not stream.startswith(b"\x80")
+    return pickle_program.accusation(stream, reached=-1, calls_only=may_be_text)

@@ -35,11 +35,13 @@ from registry.formats.stored import (
     StorageRef,
     StoredTensor,
     check_nesting,
+    check_shape,
     whole,
 )
 from registry.formats.tensor import DType
 
 MAX_HEADER_BYTES: Final = 1 << 20
+MAX_SIZE: Final = 1 << 64
 _KEY: Final = re.compile(
     r"(?P<dim>[1-9]\d{0,5})\.(?P<half>[kv01])\.(?P<key>linear(1|2|\.(0|[1-9]\d{0,3}))\.(weight|bias))",
     re.ASCII,
@@ -136,14 +138,19 @@ def _described(name: str, entry: Any) -> tuple[StoredTensor, tuple[int, int]]:
             "dtype": str() as dtype_name,
             "shape": list() as shape,
             "data_offsets": [int() as begin, int() as end],
-        } if len(entry) == 3 and all(type(size) is int for size in (*shape, begin, end)):
-            pass
+        } if len(entry) == 3 and all(map(_is_size, (*shape, begin, end))):
+            check_shape(name, tuple(shape))
         case _:
             raise SafetensorsJson(reason=f"“{shown(name, 60)}” is not described as a tensor")
     dtype = DType.of_safetensors(dtype_name)
     if dtype is None:
         raise TensorDType(tensor=name, found=dtype_name)
     return whole(StorageRef(dtype, name, math.prod(shape)), tuple(shape)), (begin, end)
+
+
+def _is_size(value: Any) -> bool:
+    """Whether a number fits where the format keeps it: 64 bits, so that sums of it can be told."""
+    return type(value) is int and abs(value) < MAX_SIZE
 
 
 def _only_texts(metadata: Any) -> dict[str, str]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
+from types import NoneType
 from typing import Any, Final
 
 from registry.formats.errors import (
@@ -19,12 +20,14 @@ from registry.formats.errors import (
     UnknownActivation,
     UnknownTensors,
     plain,
+    shown,
 )
-from registry.formats.hypernetwork import HypernetworkSpec, Number
+from registry.formats.hypernetwork import HypernetworkSpec
 
 MAX_METADATA_BYTES: Final = 64 << 10
 MAX_LAYERS: Final = 256
 MAX_FACTOR: Final = 1024
+MAX_NAMED: Final = 20
 
 KNOWN: Final = frozenset(field.name for field in fields(HypernetworkSpec))
 
@@ -75,7 +78,6 @@ def read_settings(raw: Mapping[str, Any]) -> Settings:
         if not is_right(value):
             kind = type(value).__name__
             raise FieldValue(key=key, found=_described(value), kind=kind, expected=expected)
-    _check_lengths(known.get("layer_structure"), known.get("dropout_structure"))
     _check_rates(known)
     for key, value in others.items():
         if not _is_plain(value):
@@ -90,7 +92,7 @@ def read_settings(raw: Mapping[str, Any]) -> Settings:
 
 
 def _is_text_or_none(value: Any) -> bool:
-    return value is None or (isinstance(value, str) and not _UNTEXT.search(value))
+    return value is None or (type(value) is str and not _UNTEXT.search(value))
 
 
 def _is_count(value: Any) -> bool:
@@ -160,18 +162,6 @@ def _check_rates(known: Mapping[str, Any]) -> None:
         )
 
 
-def _check_lengths(layers: Sequence[Number] | None, dropout: Sequence[Number] | None) -> None:
-    """Refuse rates of dropout that do not fit the layers, one for each width."""
-    expected = len(layers or HypernetworkSpec("").layer_structure)
-    if dropout is not None and len(dropout) != expected:
-        raise FieldValue(
-            key="dropout_structure",
-            found=plain(dropout),
-            kind=f"{len(dropout)} rates",
-            expected=f"as long as the layer structure: {expected} rates",
-        )
-
-
 def _check_activation(stored: str | None) -> None:
     """Refuse an activation function that A1111 has not, or that no network can use."""
     name = "linear" if stored is None else stored.lower()
@@ -203,7 +193,7 @@ def _is_plain(value: Any) -> bool:
         return all(_is_plain(item) for item in value.values())
     if _is_list(value):
         return all(_is_plain(item) for item in value)
-    return value is None or isinstance(value, bool | int | float | str)
+    return type(value) in (NoneType, bool, int, float, str)
 
 
 def _described(value: Any) -> JSON:
@@ -226,7 +216,7 @@ def _about_optimizer(keys: list[str]) -> Iterator[Finding]:
 
 def _about_others(keys: list[str]) -> Iterator[Finding]:
     if keys:
-        names = [str(plain(key)) for key in keys]
+        names = [shown(key, 40) for key in keys[:MAX_NAMED]]
         yield Finding(
             "dropped-settings",
             Severity.INFO,

@@ -36,6 +36,7 @@ from registry.formats.source import Source
 from registry.formats.zip_directory import FLAG_DESCRIPTOR, Entry, check_stored, read_directory
 
 MAX_PROGRAM_BYTES: Final = 1 << 20
+MAX_NOTE_BYTES: Final = 64
 
 LOCAL = struct.Struct("<4s5H3I2H")
 DESCRIPTOR = {16: struct.Struct("<4s3I"), 24: struct.Struct("<4sI2Q")}
@@ -115,11 +116,18 @@ def check_contents(source: Source, archive: Archive) -> None:
     for name, (pattern, expected) in _CONTENT.items():
         if name not in archive.members:
             continue
-        content = read_small(source, archive.members[name])
+        content = _read_note(source, archive.members[name], expected)
         if name == "byteorder" and content == b"big":
             raise BigEndian(found="big")
         if not pattern.fullmatch(content):
             raise MemberContent(member=name, found=shown(content, 40), expected=expected)
+
+
+def _read_note(source: Source, member: Member, expected: str) -> bytes:
+    """Return what a small entry says; one that is not small says nothing of ours."""
+    if member.size > MAX_NOTE_BYTES:
+        raise MemberContent(member=member.name, found=f"{member.size} bytes", expected=expected)
+    return read_small(source, member)
 
 
 def read_small(source: Source, member: Member) -> bytes:

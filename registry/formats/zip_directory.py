@@ -6,6 +6,7 @@ directory touches them, and its entries fill it: no program could find another d
 
 from __future__ import annotations
 
+import stat
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from registry.formats.errors import (
     EndRecord,
     EndRecordField,
     ManyMembers,
+    MemberAttributes,
     MemberComment,
     MemberFlags,
     MemberSizes,
@@ -50,6 +52,7 @@ class Entry(NamedTuple):
     extra: int
     comment: int
     disk: int
+    attributes: int
     offset: int
 
 
@@ -139,10 +142,12 @@ def _read_entries(source: Source, directory: _End) -> Iterator[Entry]:
         (_, _, _, flags, method, _, _, crc32, compressed, size, *rest) = CENTRAL.unpack_from(
             data, at
         )
-        names, extra, comment, disk, _, _, offset = rest
+        names, extra, comment, disk, _, attributes, offset = rest
         at += CENTRAL.size
         name = bytes(data[at : at + names])
-        yield Entry(name, flags, method, crc32, compressed, size, extra, comment, disk, offset)
+        yield Entry(
+            name, flags, method, crc32, compressed, size, extra, comment, disk, attributes, offset
+        )
         at += names + extra + comment
     if at != len(data):
         raise DirectoryEntry(offset=directory.offset + at, reason="it does not end where it should")
@@ -161,5 +166,13 @@ def check_stored(entry: Entry) -> None:
         raise MemberComment(member=name)
     if entry.extra:
         raise CentralExtra(member=name)
+    if not _is_file(entry.attributes):
+        raise MemberAttributes(member=name, attributes=entry.attributes)
     if entry.disk:
         raise DirectoryEntry(offset=entry.offset, reason=f"“{name}” lies on another disk")
+
+
+def _is_file(attributes: int) -> bool:
+    """Whether an entry is an ordinary file to DOS and to Unix: torch leaves both unsaid."""
+    unix, dos = attributes >> 16, attributes & 0xFFFF
+    return stat.S_IFMT(unix) in (0, stat.S_IFREG) and not dos & ~stat.FILE_ATTRIBUTE_ARCHIVE

@@ -50,7 +50,7 @@ def nested(flat: Mapping[str, torch.Tensor]) -> dict[int, tuple[dict[str, torch.
     modules: dict[int, tuple[dict[str, torch.Tensor], ...]] = {}
     for key, value in flat.items():
         dim, half, inner = key.split(".", 2)
-        modules.setdefault(int(dim), ({}, {}))["kv".index(half)][inner] = value
+        modules.setdefault(int(dim), ({}, {}))["kv01".index(half) % 2][inner] = value
     return modules
 
 

@@ -103,6 +103,25 @@ def bare_malicious_pickle() -> bytes:
     return op.PROTO_2 + payload.touch() + op.STOP
 
 
+@lie(
+    "pickle-global",
+    "protocol 0: a pickle of plain text, without any mark of one",
+    severity=MALICIOUS,
+    names="os.mknod",
+)
+def text_pickle() -> bytes:
+    return b"cos\nmknod\n(S'" + str(payload.MARKER).encode() + b"'\ntR."
+
+
+@lie(
+    "container-unknown",
+    "a text that only looks like such a pickle: nobody is accused",
+    severity=UNSUPPORTED,
+)
+def innocent_text() -> bytes:
+    return b"cat\ndog\nThese are my two animals.\n"
+
+
 @lie("container-raw-pickle", "a bare harmless pickle named .pt", severity=UNSUPPORTED)
 def bare_pickle() -> bytes:
     return op.PROTO_2 + op.EMPTY_DICT + op.STOP

@@ -348,6 +348,28 @@ def global_as_value() -> bytes:
     return valued(op.find("torch._utils", "_rebuild_tensor_v2"))
 
 
+@lie(
+    "schema-field-value",
+    "an allowed storage class where a text belongs: an object that looks like one",
+)
+def storage_class_as_text() -> bytes:
+    return valued(op.find("torch", "FloatStorage"))
+
+
+@lie("schema-field-value", "the same as the name of the activation function")
+def storage_class_as_activation() -> bytes:
+    network = honest()
+    network.metadata["activation_func"] = op.Raw(op.find("torch", "HalfStorage"))
+    return torch_zip(network)
+
+
+@lie("schema-unknown-tensors", "the same under a key that nobody knows", severity=UNSUPPORTED)
+def storage_class_as_unknown() -> bytes:
+    network = honest()
+    network.metadata["author"] = [op.Raw(op.find("torch", "FloatStorage"))]
+    return torch_zip(network)
+
+
 @lie("pickle-build", "BUILD on a tensor: __setstate__ replaces its storage")
 def build_on_tensor() -> bytes:
     network = honest()

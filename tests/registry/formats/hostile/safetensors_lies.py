@@ -187,6 +187,22 @@ def shape_overflow() -> bytes:
     return entry(FIRST, shape=[1 << 63, 1 << 63])
 
 
+@lie("safetensors-json", "sizes of 4,000 digits: their product can not even be printed")
+def shape_of_long_numbers() -> bytes:
+    long = int("9" * 4_200)
+    return entry(FIRST, shape=[long, long])
+
+
+@lie("safetensors-json", "offsets of 4,300 digits: one more and they can not be printed")
+def long_offsets() -> bytes:
+    return entry(FIRST, data_offsets=[0, int("9" * 4_300)])
+
+
+@lie("tensor-shape", "half a million dimensions: their product takes minutes")
+def shape_of_many_sizes() -> bytes:
+    return entry(FIRST, shape=[9] * 330_000)
+
+
 @lie("tensor-shape", "a negative size")
 def negative_shape() -> bytes:
     return entry(FIRST, shape=[-4, -320])

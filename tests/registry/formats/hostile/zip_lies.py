@@ -198,6 +198,24 @@ def masked_header_flag() -> bytes:
     return lying_member(0, flags=0x0808 | 0x2040)
 
 
+@lie(
+    "zip-member-attributes",
+    "marked as a folder: miniz reads no byte, torch takes what lay in memory",
+)
+def weights_marked_as_folder() -> bytes:
+    return lying_member(1, attributes=0x10)
+
+
+@lie("zip-member-attributes", "the same mark on data.pkl, which extractors make a folder of")
+def program_marked_as_folder() -> bytes:
+    return lying_member(0, attributes=0o040755 << 16 | 0x10)
+
+
+@lie("zip-member-attributes", "marked as a symbolic link: extractors write through it")
+def weights_marked_as_link() -> bytes:
+    return lying_member(1, attributes=0o120777 << 16)
+
+
 @lie("zip-member-compressed", "a deflated data.pkl: small file, large pickle")
 def deflated_program() -> bytes:
     data = honest().program()
@@ -380,6 +398,20 @@ def case_twin_root() -> bytes:
 @lie("zip-member-missing", "no data.pkl at all")
 def no_program() -> bytes:
     return Archive(members(honest())[1:]).bytes()
+
+
+@lie("zip-member-content", "a version of a hundred megabytes: what is read whole, is read whole")
+def huge_version() -> bytes:
+    listed = members(honest())
+    listed[-1] = Member(b"archive/version", bytes(100 << 20))
+    return Archive(listed).bytes()
+
+
+@lie("zip-member-content", "a later version of torch's archive than any program knows")
+def later_version() -> bytes:
+    listed = members(honest())
+    listed[-1] = Member(b"archive/version", b"11\n")
+    return Archive(listed).bytes()
 
 
 @lie("zip-byteorder", "big-endian weights: others see other numbers", severity=UNSUPPORTED)

@@ -25,6 +25,7 @@ class Member:
     central_extra: bytes = b""
     comment: bytes = b""
     disk: int = 0
+    attributes: int = 0
     version_needed: int = 0
     local_name: bytes | None = None
     local_method: int | None = None
@@ -93,7 +94,7 @@ class Member:
             len(self.comment),
             self.disk,
             0,
-            0,
+            self.attributes,
             at if self.offset is None else self.offset,
         )
         return header + self.name + self.central_extra + self.comment
