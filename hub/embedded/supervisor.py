@@ -3,6 +3,7 @@
 Django-free, one thread: it must live when everything else is broken. All children die with it.
 """
 
+import errno
 import json
 import os
 import signal
@@ -80,7 +81,8 @@ class Supervisor:
         make_fit(self.data, account)
         self._lock = FolderLock(self.data, self.url)
         end_left_behind(self._lock.left_behind)
-        self._listener = listen(self.host, self.port)
+        # A killed gunicorn's processes end what they do, for graceful_timeout seconds at most.
+        self._listener = listen(self.host, self.port, patience=15 if self._lock.left_behind else 0)
         keep_secret(self.data.secret_key)
         keep_oidc_key(self.data.oidc_key)
         self.environment = services.shared_environment(self.data, self.url)
@@ -262,16 +264,31 @@ class Supervisor:
 LOCAL = ("127.0.0.1", "0.0.0.0", "::", "::1")  # noqa: S104 - names, nothing is bound here
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Bound here, so that a visitor of a restarting web process waits instead of being refused."""
+def listen(host: str, port: int, *, patience: float = 0) -> socket.socket:
+    """Bound here, so that a visitor of a restarting web process waits instead of being refused.
+
+    A port in use is asked for again for so many seconds. Raises PortInUse.
+    """
+    deadline = monotonic() + patience
+    while True:
+        try:
+            return _listen_now(host, port)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or monotonic() > deadline:
+                raise PortInUse(host, port, (error.strerror or str(error)).lower()) from error
+        sleep(0.1)
+
+
+def _listen_now(host: str, port: int) -> socket.socket:
+    family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    listener = socket.socket(family, socket.SOCK_STREAM)
     try:
-        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
         listener.listen(2048)
-    except OSError as error:
-        raise PortInUse(host, port, (error.strerror or str(error)).lower()) from error
+    except OSError:
+        listener.close()
+        raise
     return listener
 
 
