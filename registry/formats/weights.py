@@ -8,19 +8,19 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
-from numpy import linalg
 from numpy.typing import NDArray
 
 from registry.formats.errors import AllZero, Finding, NotFinite, Severity
 from registry.formats.hypernetwork import Hypernetwork, HypernetworkSpec, StateDict
 from registry.formats.tensor import Tensor
 
+Vector: TypeAlias = NDArray[np.float32]
+
 CHUNK: Final = 1 << 16  # elements
-PROBES: Final = 8
-ROUNDS: Final = 2
+ROUNDS: Final = 3
 STRONG_GAIN: Final = 1.0
 
 
@@ -114,43 +114,41 @@ def facts(network: Hypernetwork) -> WeightFacts:
 def gain(state: StateDict) -> float | None:
     """Return the largest singular value of a half's matrices, multiplied in order.
 
-    Subspace iteration (Halko, Martinsson, Tropp 2011, algorithm 4.4) with 8 probes and 2 rounds:
-    from below, and within a few percent.
+    Power iteration on WᵀW: always from below, and usually within a tenth; exact where training has
+    made one direction stand out.
     """
     matrices = [tensor for tensor in state.values() if len(tensor.shape) == 2]
-    probes = _probes(matrices[0].shape[1])
+    x = np.cos(math.sqrt(2) * np.arange(matrices[0].shape[1], dtype=np.float32))
     with np.errstate(all="ignore"):
         for _ in range(ROUNDS):
-            images = _applied(matrices, probes)
-            pulled = _applied_back(matrices, images)
-            if not np.isfinite(pulled).all():
-                return None
-            probes = linalg.qr(pulled)[0]
-        images = _applied(matrices, probes)
-    if not np.isfinite(images).all():
-        return None
-    return float(linalg.svd(images.astype(np.float64), compute_uv=False)[0])
+            x = _unit(_applied_back(matrices, _applied(matrices, _unit(x))))
+        stretched = _length(_applied(matrices, x))
+    return stretched if math.isfinite(stretched) else None
 
 
-def _probes(width: int) -> NDArray[np.float32]:
-    """Return fixed, generic directions: (width, probes), orthonormal."""
-    angles = np.outer(np.arange(1, width + 1), np.arange(1, min(PROBES, width) + 1))
-    return linalg.qr(np.cos(angles * math.sqrt(2)))[0].astype(np.float32)
+def _length(x: Vector) -> float:
+    return math.sqrt(np.dot(x.astype(np.float64), x.astype(np.float64)))
 
 
-def _applied(matrices: Sequence[Tensor], x: NDArray[np.float32]) -> NDArray[np.float32]:
+def _unit(x: Vector) -> Vector:
+    """Return x at length 1, or x itself where it has none."""
+    length = _length(x)
+    return (x / length).astype(np.float32) if length else x
+
+
+def _applied(matrices: Sequence[Tensor], x: Vector) -> Vector:
     """Return W_n … W_1 x."""
     for matrix in matrices:
         x = np.concatenate([rows @ x for rows in _rows(matrix)])
     return x
 
 
-def _applied_back(matrices: Sequence[Tensor], y: NDArray[np.float32]) -> NDArray[np.float32]:
+def _applied_back(matrices: Sequence[Tensor], y: Vector) -> Vector:
     """Return W_1ᵀ … W_nᵀ y."""
     for matrix in reversed(matrices):
-        start, x = 0, np.zeros((matrix.shape[1], y.shape[1]), np.float32)
+        start, x = 0, np.zeros(matrix.shape[1], np.float32)
         for rows in _rows(matrix):
-            x += rows.T @ y[start : start + len(rows)]
+            x += y[start : start + len(rows)] @ rows
             start += len(rows)
         y = x
     return y
