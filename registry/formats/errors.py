@@ -105,8 +105,10 @@ def shown(text: str | bytes, limit: int = SHOWN_CHARACTERS) -> str:
     raw = text[: limit + 1]
     if isinstance(raw, bytes):
         raw = raw.decode("utf-8", "backslashreplace")
-    # ascii() needs no codec; the one called unicode_escape is imported when it is first used.
-    clean = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in raw)
+    clean = raw
+    if not raw.isprintable():
+        # ascii() needs no codec; the one called unicode_escape is imported when it is first used.
+        clean = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in raw)
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
 
 

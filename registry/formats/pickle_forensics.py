@@ -88,7 +88,7 @@ class _Mark:
     """The object that MARK puts on the stack."""
 
 
-_Item: TypeAlias = str | _Made | _Mark | tuple["_Item", ...] | None
+_Item: TypeAlias = bytes | str | _Made | _Mark | tuple["_Item", ...] | None
 _TEXTS: Final = {
     "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "UNICODE", "STRING", "BINSTRING",
     "SHORT_BINSTRING",
@@ -107,7 +107,7 @@ def first_foreign(stream: bytes, reached: int) -> Import | None:
 def strings(stream: bytes) -> set[str]:
     """Return the texts in a pickle stream, which tell what sort of file it is."""
     return {
-        _unquoted(_text(instruction.argument))
+        _unquoted(instruction.argument)
         for instruction in instructions(stream, MAX_TEXT_INSTRUCTIONS)
         if instruction.name in _TEXTS
     }
@@ -225,17 +225,17 @@ def _slot(instruction: Instruction) -> int:
     return int.from_bytes(instruction.argument, "little")
 
 
-def _text(argument: bytes) -> str:
-    return f"'{shown(argument.strip(), MAX_CALL_CHARACTERS).strip(_QUOTES)}'"
-
-
 def _unquoted(item: _Item) -> str:
-    return item.strip(_QUOTES) if isinstance(item, str) else "?"
+    if isinstance(item, bytes):
+        return shown(item.strip(), MAX_CALL_CHARACTERS).strip(_QUOTES)
+    return item if isinstance(item, str) else "?"
 
 
 def _written(item: _Item) -> str:
     if isinstance(item, _Made):
         return item.text
+    if isinstance(item, bytes):
+        return f"'{_unquoted(item)}'"
     return item if isinstance(item, str) else "…"
 
 
@@ -254,6 +254,7 @@ def _tuples(size: int) -> _Step:
     return lambda walk, _: walk.push_tuple(size)
 
 
+_RAW: Final[_Step] = lambda walk, instruction: walk.stack.append(instruction.argument)  # noqa: E731
 _NUMBER: Final = _pushes(lambda raw: str(int.from_bytes(raw[:8], "little", signed=len(raw) > 2)))
 _DECIMAL: Final = _pushes(lambda raw: shown(raw.strip(), MAX_CALL_CHARACTERS))
 _EMPTY: Final[_Step] = lambda walk, _: walk.stack.append(())  # noqa: E731 - a row of the table
@@ -262,7 +263,7 @@ _IGNORE: Final[_Step] = lambda walk, _: None  # noqa: E731
 
 # What is not listed pushes something of no interest.
 _STEPS: Final[dict[str, _Step]] = {
-    **dict.fromkeys(_TEXTS, _pushes(_text)),
+    **dict.fromkeys(_TEXTS, _RAW),
     **dict.fromkeys(("BININT", "BININT1", "BININT2", "LONG1", "LONG4"), _NUMBER),
     **dict.fromkeys(("INT", "LONG", "FLOAT"), _DECIMAL),
     **dict.fromkeys(("EMPTY_TUPLE", "EMPTY_LIST", "EMPTY_DICT", "EMPTY_SET"), _EMPTY),

@@ -22,7 +22,8 @@ from tests.registry.formats.hostile.zips import Archive, Member, members, torch_
 
 ROOT = Path(__file__).resolve().parents[4]
 MEMORY = 64 << 20
-PROCESSOR_SECONDS = 1.0
+SLACK = 3  # on a shared machine a processor second does that much less work
+PROCESSOR_SECONDS = 1.0 * SLACK
 MIB = 1 << 20
 
 # A child that reads one file. What it holds above its own modules is what the file made it hold;
