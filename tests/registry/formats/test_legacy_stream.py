@@ -1,5 +1,7 @@
 """The stream of five pickles and raw blocks that torch wrote before 1.6, read to its last byte."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -27,9 +29,9 @@ def test_the_blocks_are_found_where_torch_put_them() -> None:
     value = network()
     data = saved(value, _use_new_zipfile_serialization=False)
     stream = read(data)
-    tree = stream.program.tree
+    tree: Any = stream.program.tree
 
-    for half, original in zip(tree[64], value[64], strict=True):  # type: ignore[index, call-overload]
+    for half, original in zip(tree[64], value[64], strict=True):
         for key, tensor in half.items():
             start = stream.starts[tensor.storage.key]
             raw = data[start : start + tensor.nbytes]
