@@ -12,7 +12,7 @@ import torch
 from registry.formats.container import Kind
 from registry.formats.errors import Refusal
 from registry.formats.hypernetwork import Hypernetwork
-from registry.formats.reader import Reading, read
+from registry.formats.reader import Reading, read, read_header
 from tests.registry.formats.acceptance import a1111, fixtures
 
 STEM = "stem"
@@ -31,6 +31,7 @@ def verdict(file: bytes) -> Reading[Hypernetwork] | Refusal:
 def assert_read_as_others_read_it(file: bytes) -> Reading[Hypernetwork] | Refusal:
     """An accepted file means to torch (weights_only) or safetensors what it means to us."""
     said = verdict(file)
+    assert_header_agrees(file, said)
     if isinstance(said, Refusal):
         return said
     if said.container.kind is Kind.SAFETENSORS:
@@ -44,6 +45,19 @@ def assert_read_as_others_read_it(file: bytes) -> Reading[Hypernetwork] | Refusa
         texts = {key: value for key, value in stored.items() if isinstance(key, str)}
         assert_settings(said, texts)
     return said
+
+
+def assert_header_agrees(file: bytes, said: Reading[Hypernetwork] | Refusal) -> None:
+    """Reading the header alone may overlook a refusal, never invent one, nor fail otherwise."""
+    try:
+        header = read_header(io.BytesIO(file), stem=STEM)
+    except Refusal:
+        assert isinstance(said, Refusal)
+        return
+    if not isinstance(said, Refusal):
+        assert header.hypernetwork.spec == said.hypernetwork.spec
+        assert header.hypernetwork.dims == said.hypernetwork.dims
+        assert header.container.stored == said.container.stored
 
 
 def nested(flat: Mapping[str, torch.Tensor]) -> dict[int, tuple[dict[str, torch.Tensor], ...]]:
