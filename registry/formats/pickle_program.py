@@ -1,7 +1,7 @@
 """The grammar of the one kind of pickle that describes a hypernetwork.
 
-This is no unpickler: there is nothing in it that could import or call. It knows 33 instructions of
-protocol 2, eight names, and three shapes of call, each of which yields a description:
+This is no unpickler: there is nothing in it that could import or call. It knows 31 instructions of
+protocol 2, seven names, and three shapes of call, each of which yields a description:
 
     collections.OrderedDict()                                     an `OrderedItems`
     torch._utils._rebuild_tensor_v2(storage, offset, shape, …)    a `StoredTensor`
