@@ -209,10 +209,10 @@ def edited_safetensors(edits: Sequence[Edit]) -> bytes:
     for edit in edits:
         places = list(paths(header))
         where = places[edit.at % len(places)]
-        odd = copy.deepcopy(ODD[edit.value % len(ODD)])
+        odd = ODD[edit.value % len(ODD)]
         match edit.kind % 5:
             case 0 | 1:
-                replace_at(header, where, lambda _, odd=odd: odd)
+                replace_at(header, where, partial(replaced, by=odd))
             case 2:
                 replace_at(header, where, partial(nudged, by=edit.value % 3 - 1))
             case 3:
@@ -238,6 +238,10 @@ def replace_at(value: Any, where: tuple[Any, ...], change: Callable[[Any], Any])
     for step in where[:-1]:
         value = value[step]
     value[where[-1]] = change(value[where[-1]])
+
+
+def replaced(old: Any, by: Any) -> Any:
+    return copy.deepcopy(by)
 
 
 def nudged(old: Any, by: int) -> Any:

@@ -107,8 +107,10 @@ def many_tensors() -> bytes:
     network = honest()
     names = [str(n) for n in range(8, 2_008)]
     network.storages |= dict.fromkeys(names, struct.pack("<f", 0.5))
-    module = {f"linear.{n}.weight": TensorRef(name, 1, (1,), (1,)) for n, name in enumerate(names)}
-    network.modules[640] = (dict(module), {})
+    module: dict[object, object] = {
+        f"linear.{n}.weight": TensorRef(name, 1, (1,), (1,)) for n, name in enumerate(names)
+    }
+    network.modules[640] = (module, {})
     return torch_zip(network)
 
 

@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -40,9 +41,15 @@ def trapped(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("trapped")
 def test_the_trap_works() -> None:
-    for load in (pickle.loads, pickle.load, pickle.Unpickler, torch.load):
+    loaders: tuple[Callable[[Any], Any], ...] = (
+        pickle.loads,
+        pickle.load,
+        pickle.Unpickler,
+        torch.load,
+    )
+    for load in loaders:
         with pytest.raises(Sprung):
-            load(b"N.")  # type: ignore[operator]
+            load(b"N.")
 
 
 @pytest.mark.usefixtures("trapped")

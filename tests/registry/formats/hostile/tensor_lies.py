@@ -275,7 +275,7 @@ def too_many_tensors() -> bytes:
 
 def described(**metadata: object) -> bytes:
     network = honest()
-    network.metadata |= metadata
+    network.metadata.update(metadata)
     return torch_zip(network)
 
 
