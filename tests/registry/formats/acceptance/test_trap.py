@@ -12,9 +12,9 @@ from typing import Any, NoReturn
 
 import pytest
 import torch
-from registry.formats.reader import read
 
 from registry.formats.errors import Refusal
+from registry.formats.reader import read
 from tests.registry.formats.acceptance import fixtures
 from tests.registry.formats.hostile.catalogue import TECHNIQUES
 
