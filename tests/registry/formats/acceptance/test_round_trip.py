@@ -2,16 +2,19 @@
 
 import dataclasses
 import io
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from registry.formats.flavors import portable_form, training_form
 from registry.formats.hypernetwork import Hypernetwork
 from registry.formats.reader import read
+from registry.formats.tensor import Tensor
 from registry.formats.writer import write_portable, write_safetensors, write_training
 from tests.registry.formats.acceptance import fixtures
 from tests.registry.formats.acceptance.networks import networks
@@ -84,6 +87,34 @@ def test_torch_reads_the_same_from_the_portable_file(network: Hypernetwork) -> N
             for key, tensor in ours.items():
                 assert tensor.shape == tuple(theirs[key].shape)
                 assert bytes(tensor.data) == fixtures.bits(theirs[key])
+
+
+def as_saved_by_torch(network: Hypernetwork, *, in_zip: bool, by_parameter: bool) -> bytes:
+    """What A1111 does: torch.save of a dict of settings and pairs of state dicts."""
+    stored: dict[Any, Any] = {
+        dim: tuple(
+            OrderedDict((key, given_to_torch(tensor, by_parameter)) for key, tensor in half.items())
+            for half in pair
+        )
+        for dim, pair in network.modules.items()
+    }
+    out = io.BytesIO()
+    torch.save(stored | network.spec.as_dict(), out, _use_new_zipfile_serialization=in_zip)
+    return out.getvalue()
+
+
+def given_to_torch(tensor: Tensor, by_parameter: bool) -> torch.Tensor:
+    value = fixtures.as_torch(tensor)
+    return torch.nn.Parameter(value, requires_grad=False) if by_parameter else value
+
+
+@thorough
+@given(network=networks(), in_zip=st.booleans(), by_parameter=st.booleans())
+def test_what_torch_saves_is_read_as_it_is(
+    network: Hypernetwork, in_zip: bool, by_parameter: bool
+) -> None:
+    file = as_saved_by_torch(network, in_zip=in_zip, by_parameter=by_parameter)
+    assert read(file, stem="another").hypernetwork == network
 
 
 @each_writer
