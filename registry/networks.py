@@ -1,9 +1,10 @@
 """Networks: made, described, deleted, taken down. The verbs; reading is on the QuerySets."""
 
 from collections.abc import Iterable
-from typing import Any, TypedDict, Unpack
+from typing import Final, TypedDict, Unpack
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from registry import audit
@@ -17,7 +18,8 @@ from registry.slugs import numbered, slug_of
 from registry.tagging import resolve_tags
 from registry.versions import delete_drafts
 
-ADDRESS_ATTEMPTS = 100
+ADDRESS_ATTEMPTS: Final = 100
+TAKEDOWN_FIELDS: Final = ("status", "status_reason", "taken_down_at", "updated_at")
 
 
 class NetworkWords(TypedDict, total=False):
@@ -74,10 +76,9 @@ def update_network(
         for field, value in changed.items():
             setattr(network, field, value)
         network.full_clean(exclude=["slug"])
-        network.save(update_fields=[*changed, "updated_at"])
         if tags is not None:
             _set_tags(network, tags)
-        refresh_listing(network)
+        refresh_listing(network, changed=[*changed, "updated_at"])
         fields = [*changed, *(["tags"] if tags is not None else [])]
         audit.record("network.changed", by=by, on=network, data={"fields": fields})
     return network
@@ -97,8 +98,7 @@ def delete_network(*, network: Network, by: User | None, reason: str = "") -> Ne
             network.delete()
             return None
         network.status, network.status_reason = Network.Status.ARCHIVED, reason
-        network.save(update_fields=["status", "status_reason", "updated_at"])
-        refresh_listing(network)
+        refresh_listing(network, changed=["status", "status_reason", "updated_at"])
         free_bytes(network)
         announce(network_deleted, network=network, by=by)
     return network
@@ -112,8 +112,7 @@ def take_down_network(*, network: Network, reason: str, by: User | None) -> Netw
         _require_status(network, Network.Status.DRAFT, Network.Status.PUBLISHED)
         network.status, network.status_reason = Network.Status.TAKEN_DOWN, reason
         network.taken_down_at = timezone.now()
-        network.save(update_fields=["status", "status_reason", "taken_down_at", "updated_at"])
-        refresh_listing(network)
+        refresh_listing(network, changed=TAKEDOWN_FIELDS)
         audit.record("network.taken_down", by=by, on=network, reason=reason)
         announce(network_taken_down, network=network, by=by)
     return network
@@ -130,8 +129,7 @@ def restore_network(*, network: Network, by: User | None, reason: str = "") -> N
         published = network.published_at is not None
         network.status = Network.Status.PUBLISHED if published else Network.Status.DRAFT
         network.status_reason, network.taken_down_at = "", None
-        network.save(update_fields=["status", "status_reason", "taken_down_at", "updated_at"])
-        refresh_listing(network)
+        refresh_listing(network, changed=TAKEDOWN_FIELDS)
         audit.record("network.restored", by=by, on=network, reason=reason)
         announce(network_restored, network=network, by=by)
     return network
@@ -145,7 +143,7 @@ def free_bytes(network: Network) -> None:
     free_after_commit(digests)
 
 
-def _files_of(network: Network) -> Any:
+def _files_of(network: Network) -> QuerySet[File]:
     return File.objects.filter(version__network=network)
 
 

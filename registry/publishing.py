@@ -41,8 +41,7 @@ def publish_version(*, version: Version, by: User | None) -> Version:
         version.save()
         network.status = Network.Status.PUBLISHED
         network.published_at = network.published_at or now
-        network.save(update_fields=["status", "published_at", "updated_at"])
-        refresh_listing(network)
+        refresh_listing(network, changed=["status", "published_at", "updated_at"])
         audit.record("version.published", by=by, on=version, data={"name": version.name})
         announce(version_published, version=version, by=by)
     return version
@@ -163,10 +162,12 @@ def _require_status(version: Version, *needed: Version.Status) -> None:
 # --- What lists show --------------------------------------------------------------------------
 
 
-def refresh_listing(network: Network) -> None:
+def refresh_listing(network: Network, *, changed: Iterable[str] = ()) -> None:
     """Write what lists filter and sort by from the versions and the tags.
 
-    The caller holds the network's row. `network` is the instance that gets the values.
+    The caller holds the network's row. `network` is the instance that gets the values; fields that
+    the caller has `changed` on it are written in the same statement, so that a network is never
+    listed and taken down at once.
     """
     counted = _counted_tags(network)
     versions = list(
@@ -189,7 +190,7 @@ def refresh_listing(network: Network) -> None:
         and network.creator.blocked_at is None
     )
     refresh_tags(network)
-    network.save(update_fields=LISTING_FIELDS)
+    network.save(update_fields=[*LISTING_FIELDS, *changed])
     count_change(before=counted, after=network.tag_ids if network.is_listed else [])
 
 

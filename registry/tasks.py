@@ -3,12 +3,14 @@
 import structlog
 from celery import shared_task
 
+from registry import ingest  # noqa: F401  # its job is known once it is imported
 from registry.jobs import enqueue, handler, selfcheck
 from registry.jobs.messages import RUN_JOB
 from registry.jobs.presence import worker_name
 from registry.jobs.reaper import reap
 from registry.jobs.worker import run_next
 from registry.models import Job
+from registry.publishing import publish_due_versions
 
 
 @shared_task(name=RUN_JOB)
@@ -23,6 +25,11 @@ def reap_jobs() -> None:
     reap()
 
 
+@shared_task(name="registry.publish_due")
+def publish_due() -> None:
+    publish_due_versions()
+
+
 @shared_task(name="jobs.start")
 def start_job(kind: str) -> None:
     """For beat: a periodic job. While the last one is unfinished there is no second."""
@@ -30,3 +37,8 @@ def start_job(kind: str) -> None:
 
 
 handler(selfcheck.kind_for("ingest"), queue=Job.Queue.INGEST)(selfcheck.count)
+
+
+@shared_task(name="registry.count_downloads")
+def count_downloads() -> None:
+    counters.drain()
