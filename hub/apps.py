@@ -1,4 +1,4 @@
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.db.models.signals import post_migrate
 
 
@@ -9,4 +9,5 @@ class HubConfig(AppConfig):
         from hub.accounts import clients, receivers
 
         receivers.connect()
-        post_migrate.connect(clients.keep_our_client, sender=self)
+        oidc = apps.get_app_config("allauth_idp_oidc")
+        post_migrate.connect(clients.keep_our_client, sender=oidc)

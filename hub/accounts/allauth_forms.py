@@ -3,6 +3,7 @@
 from typing import Any, ClassVar, Final
 
 from allauth.account import forms as account
+from allauth.idp.oidc import forms as oidc
 from allauth.mfa.base import forms as second_factor
 from allauth.mfa.totp import forms as totp
 from allauth.mfa.webauthn import forms as webauthn
@@ -109,6 +110,18 @@ class AddPasskeyForm(InOurWords, webauthn.AddWebAuthnForm):  # type: ignore[misc
             _("A passkey: no name, no password. Otherwise it is the second step after them."),
         ),
     }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["passwordless"].initial = True
+
+
+class DeviceCodeForm(InOurWords, oidc.ConfirmCodeForm):  # type: ignore[misc]
+    words: ClassVar = {"code": (_("Code"), "")}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["code"].widget.attrs |= {"autocapitalize": "characters", "spellcheck": "false"}
 
 
 class EditPasskeyForm(InOurWords, webauthn.EditWebAuthnForm):  # type: ignore[misc]

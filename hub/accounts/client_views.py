@@ -1,6 +1,5 @@
 """The device flow as people see it, and the programs that they have connected."""
 
-from allauth.idp.oidc.forms import ConfirmCodeForm
 from allauth.idp.oidc.internal.oauthlib import device_codes
 from allauth.idp.oidc.models import Client
 from django.contrib import messages
@@ -11,6 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
+from hub.accounts.allauth_forms import DeviceCodeForm
 from hub.accounts.clients import connections_of, disconnect, known_scopes
 from hub.accounts.people import signed_in, surely_the_owner
 from registry import audit
@@ -23,7 +23,7 @@ def device(request: HttpRequest) -> HttpResponse:
 
     allauth has this page too, but there people cannot see what they allow.
     """
-    form = ConfirmCodeForm(request.GET if "code" in request.GET else None)
+    form = DeviceCodeForm(request.GET if "code" in request.GET else None)
     if not form.is_bound or not form.is_valid():
         template = "idp/oidc/device_authorization_code_form.html"
         return render(request, template, {"form": form}, status=400 if form.is_bound else 200)
@@ -45,7 +45,7 @@ def device(request: HttpRequest) -> HttpResponse:
     return render(request, "idp/oidc/device_authorization_confirmed.html", context)
 
 
-def _asked_scopes(form: ConfirmCodeForm) -> list[str]:
+def _asked_scopes(form: DeviceCodeForm) -> list[str]:
     """What the program asked for when it got its code; without that, the client's default."""
     asked = cache.get(device_codes.cache_device_code_key(form.device_code)) or {}
     return list(asked.get("scope") or form.client.get_default_scopes())

@@ -32,7 +32,7 @@ class ProfileForm(UserModelForm):
 
 class AvatarForm(forms.Form):
     picture = forms.FileField(
-        label=_("Picture"),
+        label=_("A new picture"),
         help_text=_("PNG, JPEG, WebP or AVIF, at most 20 MB. It is cut to a square."),
         widget=forms.ClearableFileInput(
             attrs={"accept": "image/png,image/jpeg,image/webp,image/avif"}

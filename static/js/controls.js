@@ -70,3 +70,6 @@ prepare(document);
 document.addEventListener("htmx:load", (event) => {
   if (event.target !== document.body) prepare(event.target);
 });
+
+// On a phone the pages of the account are a strip: the present one is brought into sight.
+document.querySelector(".side-nav [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
