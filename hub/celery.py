@@ -1,7 +1,11 @@
-"""The Celery app: three queues, each with its own workers, and how a worker lives and ends."""
+"""The Celery app: three queues, each with its own workers, and how a worker lives and ends.
+
+How to start one is in `hub.embedded.services` and in docker-compose.yml. TERM makes a worker give
+its job back and leave within a second or two; KILL costs that job an attempt. Any idle worker also
+does the housekeeping. Killing beat, or running two, does no harm.
+"""
 
 import os
-import sys
 from typing import Any
 
 import structlog
@@ -15,26 +19,6 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["registry", "inference"])
 
 logger = structlog.get_logger(__name__)
-
-
-def worker_command(queue: str) -> list[str]:
-    """Start a worker of one queue. Any idle worker also does the housekeeping.
-
-    Start it in a session of its own; TERM makes it give its job back and leave within a second or
-    two, KILL costs that job an attempt.
-    """
-    # fmt: off
-    return [
-        sys.executable, "-m", "celery", "--app", "hub", "--quiet", "worker",
-        "--queues", f"{queue},housekeeping", "--hostname", f"{queue}@%h",
-        "--without-gossip", "--without-mingle", "--without-heartbeat",
-    ]
-    # fmt: on
-
-
-def beat_command() -> list[str]:
-    """Start the clock for periodic work. Killing it, or running two, does no harm."""
-    return [sys.executable, "-m", "celery", "--app", "hub", "--quiet", "beat", "--pidfile="]
 
 
 @setup_logging.connect
