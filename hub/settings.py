@@ -63,7 +63,6 @@ INSTALLED_APPS = [
     "django_cotton",
     "django_htmx",
     "django_filters",
-    "django_structlog",
     "rest_framework",
     "drf_spectacular",
     "django.contrib.admin",
@@ -80,8 +79,10 @@ SOCIAL_PROVIDERS = env.list("SOCIAL_PROVIDERS", default=[])
 INSTALLED_APPS += [f"allauth.socialaccount.providers.{name}" for name in SOCIAL_PROVIDERS]
 
 MIDDLEWARE = [
+    "hub.health.Probes",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "hub.request_log.RequestLog",
     "corsheaders.middleware.CorsMiddleware",
     "django.middleware.http.ConditionalGetMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -89,7 +90,6 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "hub.request_log.RequestLog",
     "allauth.account.middleware.AccountMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -187,6 +187,8 @@ JOB_RETRY_SECONDS = env.float("JOB_RETRY_SECONDS", 10)
 WORKER_PRESENCE_SECONDS = env.float("WORKER_PRESENCE_SECONDS", 5)
 # The queues that `/readyz` expects a living worker for.
 WORKER_QUEUES = env.list("WORKER_QUEUES", default=["ingest", "render", "train"])
+# Less than this on the disk with the files, and `/readyz` says so.
+MIN_FREE_BYTES = env.int("MIN_FREE_BYTES", 500 << 20)
 
 # --- Files --------------------------------------------------------------------------------------
 STATIC_URL = "/static/"
