@@ -178,6 +178,17 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
         # What waited longer has been overtaken by the next one.
         "options": {"expires": JOB_REAP_SECONDS},
     },
+    "count-downloads": {
+        "task": "registry.count_downloads",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+    "publish-due": {
+        "task": "registry.publish_due",
+        "schedule": 30.0,
+        "options": {"expires": 30},
+    },
+    "sweep": {"task": "jobs.start", "args": ["registry.sweep"], "schedule": 6 * 3600.0},
     # A periodic job: "name": {"task": "jobs.start", "args": ["KIND"], "schedule": crontab(…)}
 }
 JOB_LEASE_SECONDS = env.float("JOB_LEASE_SECONDS", 45)
@@ -368,6 +379,8 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "registry.api.errors.handle",
+    # `format` is a parameter of ours: which of a version's files.
+    "URL_FORMAT_OVERRIDE": None,
 }
 
 LOGGING = logging_settings(debug=DEBUG, json=env.bool("LOG_JSON", not DEBUG))

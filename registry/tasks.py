@@ -3,7 +3,11 @@
 import structlog
 from celery import shared_task
 
-from registry import ingest  # noqa: F401  # its job is known once it is imported
+from registry import (
+    counters,
+    ingest,  # noqa: F401  # its jobs are known once it is imported
+    sweep,  # noqa: F401  # likewise
+)
 from registry.jobs import enqueue, handler, selfcheck
 from registry.jobs.messages import RUN_JOB
 from registry.jobs.presence import worker_name

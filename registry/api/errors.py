@@ -6,7 +6,7 @@ purpose to read the right ones.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from django.core.exceptions import PermissionDenied
 from django.core.exceptions import ValidationError as ModelValidationError
@@ -15,7 +15,18 @@ from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import exception_handler, set_rollback
 
+from registry.errors import Conflict, Forbidden, Gone, HubError, Temporary, TooMuch
 from registry.keyset import BadCursor, TooManyPages
+
+STATUS_OF_KIND: Final[Mapping[type, int]] = {
+    Forbidden: status.HTTP_403_FORBIDDEN,
+    Conflict: status.HTTP_409_CONFLICT,
+    Gone: status.HTTP_410_GONE,
+    TooMuch: status.HTTP_413_REQUEST_ENTITY_TOO_LARGE,
+    Temporary: status.HTTP_503_SERVICE_UNAVAILABLE,
+    HubError: status.HTTP_400_BAD_REQUEST,
+}
+RETRY_AFTER_SECONDS: Final = "10"
 
 
 class Issues(exceptions.APIException):
@@ -46,6 +57,8 @@ def issue(
 
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's EXCEPTION_HANDLER."""
+    if isinstance(error, HubError):
+        return _of_the_hub(error)
     if isinstance(error, BadCursor):
         error = Issues([issue("cursor", "None of our pages gave this cursor out. Start without.")])
     if isinstance(error, TooManyPages):
@@ -67,6 +80,15 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     set_rollback()
     response.data = {"error": _body(error)}
     return response
+
+
+def _of_the_hub(error: HubError) -> Response:
+    """What the domain refuses: the sentence for people, the code for programs."""
+    set_rollback()
+    kind = next(each for each in type(error).__mro__ if each in STATUS_OF_KIND)
+    headers = {"Retry-After": RETRY_AFTER_SECONDS} if kind is Temporary else None
+    body = {"error": error.message, "code": error.code}
+    return Response(body, status=STATUS_OF_KIND[kind], headers=headers)
 
 
 def _is_ours(error: Http404) -> bool:

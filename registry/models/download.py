@@ -16,3 +16,13 @@ class Download(models.Model):
 
     def __str__(self) -> str:
         return f"{self.file_id} {self.day}: {self.count}"
+
+
+class DownloadBatch(models.Model):
+    """Counts that were written down: their name is here, so they are not added twice."""
+
+    name = models.UUIDField(primary_key=True)
+    at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return str(self.name)

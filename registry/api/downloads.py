@@ -1,0 +1,89 @@
+"""`/api/download/models/:versionId`, and the signed address that it leads to."""
+
+from http import HTTPStatus
+from pathlib import Path
+from typing import Final
+
+from django.conf import settings
+from django.core.files.storage import default_storage
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
+from django.views.decorators.http import require_safe
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from registry import downloads
+from registry.api.reading import one_of, whole_number
+from registry.counters import count_download
+from registry.keyset import LARGEST_KEY
+from registry.models import File
+from registry.ranges import file_response
+
+DTYPES: Final = ("fp32", "fp16", "bf16", "fp64")
+
+
+class DownloadVersion(APIView):
+    """307 to the bytes. Counted here: the signed address may be fetched in many parts."""
+
+    permission_classes = ()
+
+    def get(self, request: Request, version_id: int) -> HttpResponseBase:
+        try:
+            file = downloads.file_to_download(
+                version_id=version_id, choice=_choice(request), by=request.user
+            )
+        except downloads.NotThere:
+            raise Http404("File not found") from None
+        if request.method == "GET":
+            address = request.META.get("REMOTE_ADDR", "")
+            client = downloads.client_digest(address=address, user=request.user)
+            count_download(file=file, client=client)
+        response = HttpResponse(status=HTTPStatus.TEMPORARY_REDIRECT)
+        response["Location"] = request.build_absolute_uri(downloads.address_of_bytes(file))
+        response["Cache-Control"] = "private, no-store"
+        return response
+
+
+def _choice(request: Request) -> downloads.Choice:
+    """The file that the query asks for; nothing asked is the primary one."""
+    asked = request.query_params
+
+    def value(name: str, options: tuple[str, ...]) -> str | None:
+        return one_of(asked.get(name), name, options) if asked.get(name) else None
+
+    value("type", ("Model",))
+    return downloads.Choice(
+        file_id=whole_number(asked.get("fileId"), "fileId", least=1, most=LARGEST_KEY),
+        format=value("format", tuple(File.Format.values)),
+        flavour=value("flavor", tuple(File.Flavour.values)),
+        dtype=value("fp", DTYPES),
+    )
+
+
+@require_safe
+def signed_file(request: HttpRequest, signature: str, name: str) -> HttpResponseBase:
+    """The bytes, whole or in part, for whoever holds the signed address."""
+    try:
+        file = downloads.file_of_signature(signature)
+    except downloads.NotThere:
+        sentence = "This address has expired. Ask for the download again."
+        return JsonResponse({"error": sentence}, status=HTTPStatus.FORBIDDEN)
+    response = _bytes(request, file)
+    response["Content-Disposition"] = downloads.disposition(file)
+    response["Content-Type"] = downloads.CONTENT_TYPE
+    response["Cache-Control"] = "private, no-transform"
+    response["Content-Security-Policy"] = "sandbox; default-src 'none'"
+    return response
+
+
+def _bytes(request: HttpRequest, file: File) -> HttpResponseBase:
+    assert file.blob is not None  # noqa: S101  # file_of_signature has seen to it
+    etag = f'"{file.sha256}"'
+    # nginx sends the bytes itself; only `If-Range` is ours, since it does not know our ETag.
+    if settings.ACCEL_REDIRECT and "If-Range" not in request.headers:
+        response = HttpResponse()
+        response["X-Accel-Redirect"] = f"{settings.ACCEL_REDIRECT}{file.blob.key}"
+        response["ETag"] = etag
+        return response
+    path = Path(default_storage.path(file.blob.key))
+    return file_response(request, path.open("rb"), etag=etag)
