@@ -18,13 +18,15 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from queue import SimpleQueue
 from types import ModuleType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from registry import confinement
 from registry.formats.errors import Refusal
+
+T = TypeVar("T")
 
 MESSAGE_CAP: Final = 1 << 16
 DESCRIPTORS_CAP: Final = 8
@@ -68,36 +70,44 @@ class Job:
                 self._told = self._done
                 self.say({"progress": self._done, "total": self._total})
 
-    def together(self, *errands: Callable[[], Any]) -> list[Any]:
-        """Run errands in both threads, each taking the next one in turn; their results in order.
+    def alongside(self, errand: Callable[[], T]) -> Callable[[], T]:
+        """Run an errand in the second thread; call what is returned to wait for its result.
 
-        Raises what the first errand that failed has raised.
+        The wait raises what the errand has raised.
         """
+        outcome: SimpleQueue[T | _Failed] = SimpleQueue()
+
+        def run() -> None:
+            try:
+                outcome.put(errand())
+            except BaseException as error:  # raised again by whoever waits
+                outcome.put(_Failed(error))
+
+        def wait() -> T:
+            result = outcome.get()
+            if isinstance(result, _Failed):
+                raise result.error
+            return result
+
+        self._errands.put(run)
+        return wait
+
+    def together(self, *errands: Callable[[], Any]) -> list[Any]:
+        """Run errands in both threads, each taking the next one in turn; their results in order."""
         left = deque(enumerate(errands))
         results: list[Any] = [None] * len(errands)
-        failures: dict[int, BaseException] = {}
-        helper_done = threading.Event()
 
         def work() -> None:
-            while left:
+            while True:
                 try:
                     n, errand = left.popleft()
-                except IndexError:  # the other thread was faster
+                except IndexError:  # none is left, or the other thread was faster
                     return
-                try:
-                    results[n] = errand()
-                except BaseException as error:  # raised again below
-                    failures[n] = error
+                results[n] = errand()
 
-        def help_out() -> None:
-            work()
-            helper_done.set()
-
-        self._errands.put(help_out)
+        wait = self.alongside(work)
         work()
-        helper_done.wait()
-        if failures:
-            raise failures[min(failures)]
+        wait()
         return results
 
     def say(self, line: Mapping[str, Any]) -> None:
@@ -108,6 +118,13 @@ class Job:
     def _run_errands(self) -> None:
         while True:
             self._errands.get()()
+
+
+@dataclass(frozen=True)
+class _Failed:
+    """The outcome of an errand that raised."""
+
+    error: BaseException
 
 
 def serve(control_fd: int, jobs_name: str) -> None:

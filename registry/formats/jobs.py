@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, replace
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 from registry.formats import compatibility, weights, writer
 from registry.formats.errors import LargeFile, Refusal
@@ -20,6 +20,7 @@ from registry.formats.reader import Reading, read
 from registry.formats.report import Report
 from registry.formats.source import MAX_FILE_BYTES
 
+T = TypeVar("T")
 Files = dict[Flavor, writer.Written]
 
 
@@ -34,6 +35,7 @@ class Job(Protocol):
     def outputs(self) -> Mapping[str, int]: ...
     def expect(self, total: int) -> None: ...
     def progress(self, amount: int) -> object: ...
+    def alongside(self, errand: Callable[[], T]) -> Callable[[], T]: ...
     def together(self, *errands: Callable[[], Any]) -> list[Any]: ...
 
 
@@ -49,19 +51,18 @@ def examine(job: Job) -> dict[str, Any]:
         refusal = LargeFile(size=len(view), limit=MAX_FILE_BYTES)
         return Report(findings=(refusal.finding(),)).as_dict()
     job.expect((2 + len(job.outputs)) * len(view))
-    hashes, reading = job.together(
-        lambda: hash_bytes(view, crc32=0, progress=job.progress),  # the CRC comes from the reader
-        lambda: _read(job, view),
-    )
+    # The CRC comes from the reader's, so that no weight is read for it again.
+    hashes = job.alongside(lambda: hash_bytes(view, crc32=0, progress=job.progress))
+    reading = _read(job, view)
     if isinstance(reading, Refusal):
-        hashed = _with_crc32(hashes, crc32_of(view))
+        hashed = _with_crc32(hashes(), crc32_of(view))
         return Report(findings=(reading.finding(),), hashes=hashed).as_dict()
-    hashed = _with_crc32(hashes, crc32_of(view, verified=reading.container.verified))
     (files, weights_name), pickles, report = job.together(
         lambda: _write_safetensors(job, reading.hypernetwork),
         lambda: _write(job, reading.hypernetwork, (Flavor.PORTABLE, Flavor.TRAINING)),
         lambda: _report(job, reading),
     )
+    hashed = _with_crc32(hashes(), crc32_of(view, verified=reading.container.verified))
     return {
         **report.as_dict(),
         "hashes": {**hashed, "weights": weights_name},

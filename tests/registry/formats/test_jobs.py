@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -15,6 +15,8 @@ from registry.formats.hashes import hash_bytes, weights_hash
 from registry.formats.jobs import examine
 from registry.formats.reader import read
 from registry.formats.report import Report
+
+T = TypeVar("T")
 
 FIXTURES = Path("tests/fixtures/hypernetworks")
 DROPOUT = FIXTURES / "swish_dropout.pt"
@@ -35,6 +37,10 @@ class OneThread:
 
     def progress(self, amount: int) -> None:
         self.done += amount
+
+    def alongside(self, errand: Callable[[], T]) -> Callable[[], T]:
+        value = errand()
+        return lambda: value
 
     def together(self, *errands: Callable[[], Any]) -> list[Any]:
         return [errand() for errand in errands]
