@@ -20,6 +20,8 @@ from tests.registry.formats.hostile.opcode_lies import valued
 from tests.registry.formats.hostile.safetensors import SafeTensors
 from tests.registry.formats.hostile.zips import Archive, Member, members, torch_zip
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[4]
 MEMORY = 64 << 20
 SLACK = 3  # on a shared machine a processor second does that much less work

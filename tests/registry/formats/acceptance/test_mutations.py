@@ -19,6 +19,8 @@ from tests.registry.formats.acceptance import fixtures
 from tests.registry.formats.acceptance.mutations import STRUCTURED, Edit, network_files
 from tests.registry.formats.acceptance.oracle import assert_read_as_others_read_it, verdict
 
+pytestmark = pytest.mark.slow
+
 MUTATIONS = int(os.environ.get("HYPERHUB_MUTATIONS", "2000"))
 SMALL = "gelu_not_in_comfy.pt"
 
