@@ -66,6 +66,9 @@ function prepare(root) {
   root.querySelectorAll("[data-panels]").forEach(makeTabs);
 }
 
+// On a phone the side navigation scrolls: show where one is.
+document.querySelector(".side-nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
 prepare(document);
 document.addEventListener("htmx:load", (event) => {
   if (event.target !== document.body) prepare(event.target);
