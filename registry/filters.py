@@ -58,6 +58,7 @@ TYPES: Final = (
 )
 # "a1111-old" for A1111 ≤1.9: addresses want words.
 APPS: Final = {app.name.lower().replace("_", "-"): app for app in App}
+BOOLEANS: Final = {"true": True, "false": False, "True": True, "False": False}
 # What people type for a family of base models.
 FAMILIES: Final = {
     "sd1": (BaseModelName.SD_1_4, BaseModelName.SD_1_5),
@@ -123,7 +124,9 @@ class NetworkFilter(filters.FilterSet):  # type: ignore[misc]
     maxSize = filters.NumberFilter(field_name="file_size", lookup_expr="lte", min_value=0)
     period = filters.ChoiceFilter(choices=_choices(PERIODS), method="by_period")
     # These two decide the level and the order, not which rows: see the properties below.
-    nsfw = filters.BooleanFilter(method="leave")
+    nsfw = filters.TypedChoiceFilter(
+        choices=_choices(BOOLEANS), coerce=BOOLEANS.get, empty_value=None, method="leave"
+    )
     sort = filters.ChoiceFilter(choices=_choices(SORTS), method="leave")
 
     class Meta:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Generic, TypeVar
 
-from django.db.models import F, Model, QuerySet
+from django.db.models import DateTimeField, F, Model, QuerySet
 from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, TupleLessThan
 from django.utils.dateparse import parse_datetime
 
@@ -43,7 +43,12 @@ class Order:
     def after(self, rows: QuerySet[Row], cursor: str) -> QuerySet[Row]:
         """The rows that follow the one that the cursor names: one comparison of (value, id)."""
         beyond = TupleLessThan if self.descending else TupleGreaterThan
-        return rows.filter(beyond(Tuple(F(self.field), F("pk")), _decode(cursor)))
+        value, key = _decode(cursor)
+        column = rows.model._meta.get_field(self.field)
+        # A cursor of another order holds a value of another type.
+        if isinstance(value, datetime) != isinstance(column, DateTimeField):
+            raise BadCursor
+        return rows.filter(beyond(Tuple(F(self.field), F("pk")), (value, key)))
 
     def cursor(self, row: Model) -> str:
         return _encode(getattr(row, self.field), row.pk)
