@@ -83,6 +83,11 @@ def remove_orphan(key: str) -> bool:
         return True
 
 
+def is_digest(name: str) -> bool:
+    """Whether this can be the name of a blob."""
+    return len(name) == 64 and not set(name) - set("0123456789abcdef")
+
+
 def _forget(digest: str) -> bool:
     """Delete the row unless something refers to it. One statement, so one point in time: a hold
     that turns into a file meanwhile is seen as one of the two."""

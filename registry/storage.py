@@ -64,7 +64,7 @@ class LocalStorage(FileSystemStorage):
         return name
 
     def keys(self, prefix: str) -> Iterator[Stored]:
-        """Everything under a folder, in no order, half-written files left out."""
+        """Everything under a folder, in no order; unfinished files too, by their mark."""
         for folder, _, names in os.walk(self.path(prefix)):
             for name in names:
                 path = Path(folder, name)
