@@ -108,6 +108,7 @@ def test_a_file_larger_than_any_we_take_is_refused_unread(tmp_path: Path) -> Non
     assert report.process.peak_rss < 1 << 28
 
 
+@pytest.mark.slow
 def test_a_file_as_large_as_we_take_can_be_mapped(tmp_path: Path) -> None:
     largest = tmp_path / "largest.pt"
     with largest.open("wb") as file:

@@ -253,6 +253,6 @@ def test_the_exit_status_of_the_real_command_without_a_database(
 def test_a_big_file_gets_a_bar_and_a_small_one_none(tmp_path: Path) -> None:
     big = tmp_path / "big.pt"
     with big.open("wb") as out:
-        write_portable(network(HypernetworkSpec("big"), dims=(1280,)), out, stem="big")
+        write_portable(network(HypernetworkSpec("big"), dims=(768,)), out, stem="big")
     assert "big.pt:" in on_a_terminal("verify", big)[1]
     assert on_a_terminal("verify", DROPOUT)[1] == ""
