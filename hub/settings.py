@@ -31,7 +31,7 @@ DATA = DataFolder(Path(data_path).resolve()) if data_path else default_data_fold
 
 SECRET_KEY = env.str("SECRET_KEY", "") or ("" if PRODUCTION else read_or_invent_secret(DATA))
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[] if PRODUCTION else ["*"])
-SITE_URL = env.str("SITE_URL", "" if PRODUCTION else "http://127.0.0.1:8000").rstrip("/")
+SITE_URL = env.str("SITE_URL", "" if PRODUCTION else "http://localhost:8000").rstrip("/")
 HTTPS = urlsplit(SITE_URL).scheme == "https"
 
 if PRODUCTION:
@@ -95,6 +95,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
+    "hub.accounts.form_targets.FormTargets",
     "django_htmx.middleware.HtmxMiddleware",
     "hub.errors.ErrorPages",
 ]
@@ -127,8 +128,8 @@ DATABASES = {"default": env.db_url_config(env.str("DATABASE_URL", DATA.database_
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DATABASES["default"]["OPTIONS"] = {
     **DATABASES["default"].get("OPTIONS", {}),
-    # Sized by gunicorn's threads; a pool spares every request a connection.
-    "pool": {"min_size": 0, "max_size": env.int("DATABASE_POOL", 8), "timeout": 10},
+    # As many as a web process has threads: a request that sends a file keeps its connection.
+    "pool": {"min_size": 0, "max_size": env.int("DATABASE_POOL", 16), "timeout": 10},
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "registry.User"
@@ -211,6 +212,16 @@ ACCEL_REDIRECT = env.str("ACCEL_REDIRECT", "")
 # Uploads on their way in, and what is made of them: shared by the web and the ingest workers. On
 # the filesystem of the files, so that a checked file is stored by a link instead of a copy.
 INCOMING_ROOT = env.str("INCOMING_ROOT", str(DATA.files / "incoming"))
+# What one file, and what one person may bring; bytes.
+UPLOAD_MAX_BYTES = env.int("UPLOAD_MAX_BYTES", 1 << 30)
+UPLOADS_UNFINISHED = env.int("UPLOADS_UNFINISHED", 20)
+UPLOAD_BYTES_UNFINISHED = env.int("UPLOAD_BYTES_UNFINISHED", 4 << 30)
+STORAGE_BYTES_PER_USER = env.int("STORAGE_BYTES_PER_USER", 50 << 30)
+# An upload that nobody goes on with is swept; what was received whole waits longer to be used.
+UPLOAD_HOURS = env.float("UPLOAD_HOURS", 24)
+UPLOAD_KEPT_DAYS = env.float("UPLOAD_KEPT_DAYS", 7)
+# A connection that sends nothing for so long is dropped: its upload can be gone on with.
+UPLOAD_SILENT_SECONDS = env.float("UPLOAD_SILENT_SECONDS", 30)
 # After a takedown the bytes are kept, unserved, for an appeal; likewise what was quarantined.
 APPEAL_DAYS = env.int("APPEAL_DAYS", 30)
 QUARANTINE_DAYS = env.int("QUARANTINE_DAYS", 90)
@@ -369,6 +380,16 @@ DEFAULT_FROM_EMAIL = env.str("MAIL_FROM", "HyperHub <hub@localhost>")
 CORS_URLS_REGEX = r"^/api/.*$"
 CORS_ALLOW_ALL_ORIGINS = True
 CORS_ALLOW_CREDENTIALS = False
+CORS_ALLOW_HEADERS = [
+    *("accept", "authorization", "content-type", "if-none-match", "range", "user-agent"),
+    *("tus-resumable", "upload-length", "upload-offset", "upload-metadata", "upload-checksum"),
+    *("upload-defer-length", "x-csrftoken", "x-http-method-override", "x-requested-with"),
+]
+CORS_EXPOSE_HEADERS = [
+    *("etag", "link", "location", "retry-after", "content-disposition", "content-range"),
+    *("tus-resumable", "tus-version", "tus-extension", "tus-max-size", "tus-checksum-algorithm"),
+    *("upload-offset", "upload-length", "upload-expires"),
+]
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "registry.api.authentication.KeyAuthentication",

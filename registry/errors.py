@@ -157,6 +157,85 @@ class UploadNotReady(Conflict, code="upload-not-ready"):
     sentence = _("This upload cannot be used: it is “{state}”.")
 
 
+class EmptyUpload(HubError, code="empty-upload"):
+    sentence = _("The file is empty. Choose the hypernetwork's file itself.")
+
+
+class BadFileName(HubError, code="bad-file-name"):
+    sentence = _(
+        "The file needs a name of 1 to 200 characters, without control characters: "
+        "“ink-wash.pt”. It becomes the name of the network in prompts."
+    )
+
+
+class UploadTooLarge(TooMuch, code="upload-too-large"):
+    """Sizes in bytes."""
+
+    size: int
+    most: int
+    sentence = _("A file may have at most {most_mib} MiB; this one has {size_mib} MiB.")
+
+    @property
+    def message(self) -> str:
+        size_mib = -(-self.size // (1 << 20))
+        return str(self.sentence).format(most_mib=self.most >> 20, size_mib=size_mib)
+
+
+class UploadTooLong(TooMuch, code="upload-too-long"):
+    """More bytes came than the upload was announced with; what was too much is not kept."""
+
+    size: int
+    sentence = _("More bytes were sent than the {size} that were announced. Start a new upload.")
+
+
+class TooManyUploads(TooMuch, code="too-many-uploads"):
+    most: int
+    sentence = _("You have {most} unfinished uploads. Finish or cancel one of them first.")
+
+
+class UploadQuotaUsedUp(TooMuch, code="upload-quota"):
+    """Bytes: of unfinished uploads, or of everything stored for this person."""
+
+    used: int
+    wanted: int
+    most: int
+    sentence = _(
+        "This file does not fit into your space any more: {used_mib} of {most_mib} MiB are used, "
+        "uploads under way included. Delete a network, or cancel an upload."
+    )
+
+    @property
+    def message(self) -> str:
+        return str(self.sentence).format(used_mib=self.used >> 20, most_mib=self.most >> 20)
+
+
+class DiskFull(Temporary, code="disk-full"):
+    sentence = _("The hub has no room for this file at the moment. Try again later.")
+
+
+class WrongOffset(Conflict, code="wrong-offset"):
+    """`expected` is how many bytes are here: where to go on."""
+
+    given: int
+    expected: int
+    sentence = _("The hub has {expected} bytes of this file, so it goes on there, not at {given}.")
+
+
+class UploadBusy(Conflict, code="upload-busy"):
+    sentence = _("Another connection is sending this very file. Wait for it to end, or cancel it.")
+
+
+class WrongChecksum(HubError, code="wrong-checksum"):
+    """The chunk was dropped: the upload goes on where it began."""
+
+    algorithm: str
+    sentence = _("This part of the file was damaged on its way, and was dropped. Send it again.")
+
+
+class UploadExpired(Gone, code="upload-expired"):
+    sentence = _("This upload was cancelled, or not gone on with for too long. Start it again.")
+
+
 class StorageTrouble(Temporary, code="storage-trouble"):
     """`key` is what was to be written or read; `reason` for the log."""
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from registry.api import lists, me, models, versions
+from registry.api import lists, me, models, tus, uploads, versions
 
 urlpatterns = [
     path("models", models.ModelList.as_view()),
@@ -17,4 +17,7 @@ urlpatterns = [
     path("tags", lists.TagList.as_view()),
     path("me", me.Me.as_view()),
     path("enums", lists.Enums.as_view()),
+    path("uploads", tus.UploadList.as_view(), name="api-uploads"),
+    path("uploads/<uuid:upload_id>", tus.UploadDetail.as_view(), name="api-upload"),
+    path("uploads/<uuid:upload_id>/attach", uploads.UploadAttachment.as_view()),
 ]

@@ -47,7 +47,7 @@ def metadata(**words: str) -> str:
     return ",".join(f"{k} {base64.b64encode(v.encode()).decode()}" for k, v in words.items())
 
 
-def begin(client: Any, size: int = len(CONTENT), name: str = "ink.pt", **headers: str) -> Any:
+def begin(client: Any, size: int = len(CONTENT), name: str = "ink.pt", **headers: Any) -> Any:
     words = {
         "Tus-Resumable": "1.0.0",
         "Upload-Length": str(size),
@@ -93,7 +93,7 @@ def test_options_tell_what_the_hub_can_do(anonymous: Client, settings: LazySetti
     assert response["Tus-Checksum-Algorithm"] == "sha256,sha1,md5"
 
 
-def test_a_file_in_parts_is_checked_once_it_is_whole(tus: APIClient) -> None:
+def test_a_file_in_parts_is_checked_once_it_is_whole(tus: Any) -> None:
     content = NETWORK.read_bytes()
     address = begun(tus, size=len(content), name=NETWORK.name)
     half = len(content) // 2
@@ -113,7 +113,7 @@ def test_a_file_in_parts_is_checked_once_it_is_whole(tus: APIClient) -> None:
     assert head(tus, address)["Upload-Offset"] == str(len(content))
 
 
-def test_the_first_bytes_may_come_with_the_creation(tus: APIClient) -> None:
+def test_the_first_bytes_may_come_with_the_creation(tus: Any) -> None:
     response = tus.generic(
         "POST",
         ADDRESS,
@@ -130,7 +130,7 @@ def test_the_first_bytes_may_come_with_the_creation(tus: APIClient) -> None:
     assert send(tus, response["Location"], 300, CONTENT[300:]).status_code == 204
 
 
-def test_another_offset_than_where_it_ends(tus: APIClient) -> None:
+def test_another_offset_than_where_it_ends(tus: Any) -> None:
     address = begun(tus)
     send(tus, address, 0, CONTENT[:10])
     for offset in (0, 9, 11):
@@ -141,7 +141,7 @@ def test_another_offset_than_where_it_ends(tus: APIClient) -> None:
 
 
 @pytest.mark.parametrize("version", ["0.2.2", ""])
-def test_another_version_of_tus(tus: APIClient, version: str) -> None:
+def test_another_version_of_tus(tus: Any, version: str) -> None:
     address = begun(tus)
     for refused in (
         tus.head(address, headers={"Tus-Resumable": version}),
@@ -153,7 +153,7 @@ def test_another_version_of_tus(tus: APIClient, version: str) -> None:
     assert not storage.received(Upload.objects.first().pk).exists()  # type: ignore[union-attr]
 
 
-def test_another_type_than_tus_own(tus: APIClient) -> None:
+def test_another_type_than_tus_own(tus: Any) -> None:
     address = begun(tus)
     headers = {"Tus-Resumable": "1.0.0", "Upload-Offset": "0"}
     refused = tus.generic("PATCH", address, CONTENT, "application/octet-stream", headers=headers)
@@ -162,14 +162,14 @@ def test_another_type_than_tus_own(tus: APIClient) -> None:
 
 
 @pytest.mark.parametrize("algorithm", ["sha256", "sha1", "md5"])
-def test_a_part_with_a_right_checksum(tus: APIClient, algorithm: str) -> None:
+def test_a_part_with_a_right_checksum(tus: Any, algorithm: str) -> None:
     address = begun(tus)
     part = CONTENT[:500]
     right = {"Upload-Checksum": checksum(part, algorithm)}
     assert send(tus, address, 0, part, **right)["Upload-Offset"] == "500"
 
 
-def test_a_part_with_a_wrong_checksum_is_dropped(tus: APIClient) -> None:
+def test_a_part_with_a_wrong_checksum_is_dropped(tus: Any) -> None:
     address = begun(tus)
     send(tus, address, 0, CONTENT[:10])
     wrong = {"Upload-Checksum": checksum(b"other")}
@@ -182,13 +182,13 @@ def test_a_part_with_a_wrong_checksum_is_dropped(tus: APIClient) -> None:
 
 
 @pytest.mark.parametrize("header", ["crc32 AAAA", "sha256 ???"])
-def test_a_checksum_that_cannot_be_read(tus: APIClient, header: str) -> None:
+def test_a_checksum_that_cannot_be_read(tus: Any, header: str) -> None:
     refused = send(tus, begun(tus), 0, CONTENT, **{"Upload-Checksum": header})
     assert refused.status_code == 400
     assert refused.json()["error"]["issues"][0]["path"] == ["Upload-Checksum"]
 
 
-def test_termination(tus: APIClient) -> None:
+def test_termination(tus: Any) -> None:
     address = begun(tus)
     send(tus, address, 0, CONTENT[:10])
     upload = Upload.objects.get()
@@ -200,7 +200,7 @@ def test_termination(tus: APIClient) -> None:
     assert not storage.incoming(upload.pk).exists()
 
 
-def test_an_upload_that_has_expired(tus: APIClient) -> None:
+def test_an_upload_that_has_expired(tus: Any) -> None:
     address = begun(tus)
     Upload.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     refused = send(tus, address, 0, CONTENT)
@@ -208,7 +208,7 @@ def test_an_upload_that_has_expired(tus: APIClient) -> None:
     assert "Start it again" in refused.json()["error"]
 
 
-def test_each_part_prolongs_it(tus: APIClient) -> None:
+def test_each_part_prolongs_it(tus: Any) -> None:
     address = begun(tus)
     soon = timezone.now() + timedelta(minutes=1)
     Upload.objects.update(expires_at=soon)
@@ -216,7 +216,7 @@ def test_each_part_prolongs_it(tus: APIClient) -> None:
     assert Upload.objects.get().expires_at > soon
 
 
-def test_others_uploads_are_not_there(tus: APIClient, bob: User, anonymous: Client) -> None:
+def test_others_uploads_are_not_there(tus: Any, bob: User, anonymous: Client) -> None:
     address = begun(tus)
     other = with_key(bob)
     for answer in (
@@ -246,7 +246,7 @@ def test_a_browser_needs_its_csrf_token(alice: User) -> None:
     assert send(browser, address, 0, CONTENT, **token).status_code == 204
 
 
-def test_two_connections_do_not_write_at_once(tus: APIClient) -> None:
+def test_two_connections_do_not_write_at_once(tus: Any) -> None:
     address = begun(tus)
     send(tus, address, 0, CONTENT[:10])
     with storage.received(Upload.objects.get().pk).open("rb") as other:
@@ -256,7 +256,7 @@ def test_two_connections_do_not_write_at_once(tus: APIClient) -> None:
     assert send(tus, address, 10, CONTENT[10:]).status_code == 204
 
 
-def test_more_bytes_than_announced(tus: APIClient) -> None:
+def test_more_bytes_than_announced(tus: Any) -> None:
     address = begun(tus, size=100)
     refused = send(tus, address, 0, CONTENT)
     assert refused.status_code == 413
@@ -280,14 +280,14 @@ def test_more_bytes_than_announced(tus: APIClient) -> None:
         ({"Upload-Metadata": metadata(filename="a.pt", versionId="99999")}, 404, "version"),
     ],
 )
-def test_what_cannot_begin(tus: APIClient, headers: dict[str, str], status: int, word: str) -> None:
+def test_what_cannot_begin(tus: Any, headers: dict[str, str], status: int, word: str) -> None:
     refused = begin(tus, **headers)
     assert refused.status_code == status
     assert word in refused.content.decode()
     assert not Upload.objects.exists()
 
 
-def test_for_ones_own_drafts_without_a_file(tus: APIClient, alice: User, bob: User) -> None:
+def test_for_ones_own_drafts_without_a_file(tus: Any, alice: User, bob: User) -> None:
     mine = VersionFactory(network=NetworkFactory(creator=alice))
     theirs = VersionFactory(network=NetworkFactory(creator=bob))
     full = CheckedVersionFactory(network=NetworkFactory(creator=alice))
@@ -300,7 +300,7 @@ def test_for_ones_own_drafts_without_a_file(tus: APIClient, alice: User, bob: Us
     assert Upload.objects.get().version == mine
 
 
-def test_the_checksum_of_the_whole_is_held_to(tus: APIClient) -> None:
+def test_the_checksum_of_the_whole_is_held_to(tus: Any) -> None:
     words = metadata(filename="a.pt", sha256=hashlib.sha256(b"other").hexdigest())
     address = begun(tus, **{"Upload-Metadata": words})
     send(tus, address, 0, CONTENT)
@@ -310,7 +310,7 @@ def test_the_checksum_of_the_whole_is_held_to(tus: APIClient) -> None:
     assert "damaged" in answer["reason"]
 
 
-def test_a_way_around_proxies_that_know_no_patch(tus: APIClient) -> None:
+def test_a_way_around_proxies_that_know_no_patch(tus: Any) -> None:
     headers = {
         "Tus-Resumable": "1.0.0",
         "Upload-Offset": "0",
@@ -320,7 +320,7 @@ def test_a_way_around_proxies_that_know_no_patch(tus: APIClient) -> None:
     assert answer.status_code == 204
 
 
-def test_a_process_killed_before_the_check_was_asked_for(tus: APIClient) -> None:
+def test_a_process_killed_before_the_check_was_asked_for(tus: Any) -> None:
     address = begun(tus)
     storage.received(Upload.objects.get().pk).write_bytes(CONTENT)
     assert head(tus, address)["Upload-Offset"] == "1000"
@@ -328,7 +328,7 @@ def test_a_process_killed_before_the_check_was_asked_for(tus: APIClient) -> None
     assert Job.objects.count() == 1
 
 
-def test_a_process_killed_amidst_a_part_with_a_checksum(tus: APIClient) -> None:
+def test_a_process_killed_amidst_a_part_with_a_checksum(tus: Any) -> None:
     address = begun(tus)
     send(tus, address, 0, CONTENT[:100])
     upload = Upload.objects.get()
