@@ -3,10 +3,11 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
+from django.core.files.storage import default_storage
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.db import connection
@@ -25,6 +26,7 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         migrate_if_needed()
         collect_static_if_changed(Path(settings.STATIC_ROOT))
+        make_bucket_if_absent()
         self.stdout.write(json.dumps({"admin_link": first_admin_link()}))
 
 
@@ -47,6 +49,19 @@ def collect_static_if_changed(target: Path) -> None:
         return
     call_command("collectstatic", interactive=False, verbosity=0, clear=True)
     stamp.write_text(fingerprint)
+
+
+def make_bucket_if_absent() -> None:
+    """Where the files go to S3."""
+    if not settings.S3_BUCKET:
+        return
+    client = cast(Any, default_storage).connection.meta.client
+    try:
+        client.head_bucket(Bucket=settings.S3_BUCKET)
+    except client.exceptions.ClientError as error:
+        if error.response["Error"]["Code"] not in ("404", "NoSuchBucket"):
+            raise
+        client.create_bucket(Bucket=settings.S3_BUCKET)
 
 
 def static_fingerprint() -> str:
