@@ -57,7 +57,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     "a1111-member": _(
         "Refused as unsafe: its list of allowed entries in a ZIP does not have “{member}”."
     ),
-    "a1111-suffix": _("Not listed: it shows files that end in .pt and no others."),
+    "a1111-suffix": _("It shows files that end in .pt and no others."),
     "forge": _("Reads the prompt tag and loads the file, but never applies it."),
     "comfyui-activation": _(
         "Loads it and leaves the picture as it is: the activation “{activation}” is unknown there."
@@ -66,14 +66,14 @@ SENTENCES: Final[Mapping[str, str]] = {
         "Loads it and leaves the picture as it is: it does not take an activation stored as None."
     ),
     "comfyui-activate-output": _(
-        "Wrong result: the file does not say whether the last layer has an activation, and its "
+        "The file does not say whether the last layer has an activation, and its "
         "default is not A1111's."
     ),
     "comfyui-layer-norm": _(
-        "Wrong result: with layer norm it always adds an activation after the last layer, which "
+        "With layer norm it always adds an activation after the last layer, which "
         "this network was trained without. No metadata can mend that."
     ),
-    "comfyui-dropout": _("Random result: it leaves dropout switched on, so each picture differs."),
+    "comfyui-dropout": _("It leaves dropout switched on, so each picture differs."),
     "comfyui-safetensors": _("Loads it and does nothing: it knows the layout of .pt files only."),
     "sdnext": _("Has had no hypernetworks since July 2025."),
     "diffusers": _("Has no hypernetworks of its own."),

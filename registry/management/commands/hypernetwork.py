@@ -252,7 +252,8 @@ def _usage_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise CommandError(str(error), returncode=USAGE) from error
+        why = (error.strerror or str(error)).lower()
+        raise CommandError(f"{error.filename}: {why}.", returncode=USAGE) from error
 
 
 @contextmanager
