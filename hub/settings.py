@@ -129,7 +129,14 @@ DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DATABASES["default"]["OPTIONS"] = {
     **DATABASES["default"].get("OPTIONS", {}),
     # As many as a web process has threads: a request that sends a file keeps its connection.
-    "pool": {"min_size": 0, "max_size": env.int("DATABASE_POOL", 16), "timeout": 10},
+    "pool": {
+        "min_size": 0,
+        "max_size": env.int("DATABASE_POOL", 16),
+        "timeout": 10,
+        # Its pauses between attempts double: given more, it would sleep for minutes after an
+        # outage of minutes. Whoever asks next starts anew.
+        "reconnect_timeout": 5,
+    },
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "registry.User"
