@@ -33,6 +33,12 @@ def fitting(dims: Collection[int]) -> tuple[BaseModelName, ...]:
     return (*family, BaseModelName.OTHER) if family else tuple(BaseModelName)
 
 
+def suggested(dims: Collection[int]) -> BaseModelName | None:
+    """The most common base model of the file's family, for a form to begin with."""
+    common = {"sd1": BaseModelName.SD_1_5, "sd2": BaseModelName.SD_2_1}
+    return common.get(family_of(dims))
+
+
 def require_fitting(base_model: str, *, dims: Collection[int]) -> None:
     """Raise BaseModelMissing, or BaseModelMismatch when the file's layers fit other models."""
     if not base_model:
