@@ -147,7 +147,7 @@ class TestInTheAccount:
         self.upload(alice_client, picture())
         alice.refresh_from_db()
         answer = anonymous.get(alice.avatar_url)
-        data = b"".join(answer)  # type: ignore[call-overload]
+        data = b"".join(answer)
 
         assert alice.avatar == f"avatars/{hashlib.sha256(data).hexdigest()}.webp"
         assert decoded(data).size == (SIDE, SIDE)
