@@ -32,7 +32,7 @@ from registry.api.reading import Paging, page_metadata, whole_number
 from registry.api.shapes import JSON, moment
 from registry.errors import UploadTooLarge
 from registry.ingest import attach_upload
-from registry.keyset import LARGEST_KEY, Order, keyset_page
+from registry.keyset import LARGEST_KEY, BadCursor, Page
 from registry.models import Scope, Upload, User, Version
 
 # What a form has beside its file: boundaries, names, a version's number.
@@ -55,17 +55,26 @@ class UploadView(APIView):
 
 
 def list_uploads(request: Request) -> Response:
+    """One's own, newest first; pages by cursor, which is the id of the last one seen."""
     paging = Paging.of(request, default=20)
-    mine = Upload.objects.filter(owner=person(request)).select_related("job")
-    page = keyset_page(
-        mine.prefetch_related("findings"),
-        order=Order("created_at"),
-        limit=paging.limit,
-        cursor=paging.cursor,
-        number=paging.page,
-    )
+    if paging.page:
+        raise Issues([issue("page", _("Uploads are paged by cursor."))])
+    mine = Upload.objects.filter(owner=person(request)).select_related("job").order_by("-pk")
+    if paging.cursor:
+        mine = mine.filter(pk__lt=_cursor(paging.cursor))
+    found = list(mine.prefetch_related("findings")[: paging.limit + 1])
+    shown = found[: paging.limit]
+    has_more = bool(shown) and len(found) > paging.limit
+    page = Page(shown, str(shown[-1].pk) if has_more else None)
     items = [shape(upload) for upload in page.rows]
     return Response({"items": items, "metadata": page_metadata(request, paging, page)})
+
+
+def _cursor(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise BadCursor from None
 
 
 def receive_form(request: Request) -> Response:

@@ -47,7 +47,7 @@ def metadata(**words: str) -> str:
     return ",".join(f"{k} {base64.b64encode(v.encode()).decode()}" for k, v in words.items())
 
 
-def begin(client: Any, size: int = len(CONTENT), name: str = "ink.pt", **headers: Any) -> Any:
+def begin(client: Any, *, size: int = len(CONTENT), name: str = "ink.pt", **headers: Any) -> Any:
     words = {
         "Tus-Resumable": "1.0.0",
         "Upload-Length": str(size),
