@@ -30,4 +30,4 @@ CACHES["default"]["KEY_PREFIX"] = "tests"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 WHITENOISE_AUTOREFRESH = True
-ACCOUNT_RATE_LIMITS = MFA_RATE_LIMITS = IDP_OIDC_RATE_LIMITS = False
+vars().update(ACCOUNT_RATE_LIMITS=False, MFA_RATE_LIMITS=False, IDP_OIDC_RATE_LIMITS=False)

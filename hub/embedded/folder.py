@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 from time import monotonic, sleep
+from typing import Any
 
 from hub.embedded.binaries import Account
 from hub.embedded.errors import DataFolderBusy, DiskFull, FolderUnusable
@@ -87,7 +88,7 @@ class FolderLock:
         json.dump(text, self._file)
         self._file.flush()
 
-    def _read(self) -> dict[str, object]:
+    def _read(self) -> dict[str, Any]:
         try:
             said = json.load(self._file)
         except ValueError:

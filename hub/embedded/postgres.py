@@ -112,9 +112,10 @@ class Postgres:
         unfinished = self.data.with_name(f"{self.data.name}.unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
         self._private_folder(unfinished)
-        command = [self.programs / "initdb", "-D", unfinished, "-U", ROLE, "--auth=trust"]
+        command: list[str | Path] = [self.programs / "initdb", "-D", unfinished, "-U", ROLE]
+        command += [f"--locale={LOCALE}", "--encoding=UTF8", "--auth=trust"]
         child = spawn(
-            [*command, f"--locale={LOCALE}", "--encoding=UTF8", "--no-sync", "--no-instructions"],
+            [*command, "--no-sync", "--no-instructions"],
             log=self.log,
             death_signal=signal.SIGKILL,
             account=self.account,

@@ -125,7 +125,7 @@ class Stack:
 
     def rows(self, query: str, *parameters: object) -> list[dict[str, Any]]:
         with psycopg.connect(self.data.database_url, row_factory=dict_row) as connection:
-            return connection.execute(query, parameters).fetchall()  # type: ignore[arg-type]
+            return connection.execute(query, parameters).fetchall()
 
     def job(self, identity: str) -> dict[str, Any]:
         """Empty while Postgres does not answer."""
