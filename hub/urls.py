@@ -8,7 +8,13 @@ from hub.gallery.views import gallery
 from hub.site_files import manifest, robots
 from hub.styleguide import styleguide
 from hub.theme import set_theme
-from registry.api.downloads import DownloadVersion, signed_file
+from registry.api.downloads import (
+    DownloadVersion,
+    VersionBundle,
+    VersionPreview,
+    VersionSidecar,
+    signed_file,
+)
 
 # The admin has no door of its own: signing in there asks for the second factor too.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
@@ -24,8 +30,12 @@ urlpatterns = [
     path("", include("allauth.idp.urls")),
     path("api/v1/", include("registry.api.urls")),
     path("api/download/models/<int:version_id>", DownloadVersion.as_view()),
+    path("api/download/models/<int:version_id>/bundle", VersionBundle.as_view()),
+    path("api/download/models/<int:version_id>/preview", VersionPreview.as_view()),
+    path("api/download/models/<int:version_id>/sidecar", VersionSidecar.as_view()),
     path("files/<str:signature>/<str:name>", signed_file),
     path("admin/", admin.site.urls),
+    path("", include("registry.api.huggingface")),
 ]
 
 handler400 = "hub.errors.bad_request"

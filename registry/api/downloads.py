@@ -6,13 +6,23 @@ from typing import Final
 
 from django.conf import settings
 from django.core.files.storage import default_storage
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import (
+    FileResponse,
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    JsonResponse,
+    StreamingHttpResponse,
+)
 from django.http.response import HttpResponseBase
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 from rest_framework.request import Request
 from rest_framework.views import APIView
+from structlog.contextvars import get_contextvars
 
-from registry import downloads
+from registry import bundles, downloads
+from registry.api.permissions import MayReadInPublic
 from registry.api.reading import one_of, whole_number
 from registry.counters import count_download
 from registry.keyset import LARGEST_KEY
@@ -25,23 +35,100 @@ DTYPES: Final = ("fp32", "fp16", "bf16", "fp64")
 class DownloadVersion(APIView):
     """307 to the bytes. Counted here: the signed address may be fetched in many parts."""
 
-    permission_classes = ()
+    permission_classes = (MayReadInPublic,)
 
     def get(self, request: Request, version_id: int) -> HttpResponseBase:
-        try:
-            file = downloads.file_to_download(
-                version_id=version_id, choice=_choice(request), by=request.user
-            )
-        except downloads.NotThere:
-            raise Http404("File not found") from None
-        if request.method == "GET":
-            address = request.META.get("REMOTE_ADDR", "")
-            client = downloads.client_digest(address=address, user=request.user)
-            count_download(file=file, client=client)
-        response = HttpResponse(status=HTTPStatus.TEMPORARY_REDIRECT)
-        response["Location"] = request.build_absolute_uri(downloads.address_of_bytes(file))
-        response["Cache-Control"] = "private, no-store"
-        return response
+        return redirect_to_bytes(request, _file(request, version_id))
+
+
+class VersionSidecar(APIView):
+    """`STEM.json` as A1111 reads it beside the file."""
+
+    permission_classes = (MayReadInPublic,)
+
+    def get(self, request: Request, version_id: int) -> HttpResponseBase:
+        file = _file(request, version_id)
+        response = HttpResponse(_sidecar(request, file), content_type="application/json")
+        response["Content-Disposition"] = _named(file, ".json")
+        return _private(response)
+
+
+class VersionPreview(APIView):
+    """The PNG that lies beside the file; 404 with a sentence while there is none."""
+
+    permission_classes = (MayReadInPublic,)
+
+    def get(self, request: Request, version_id: int) -> HttpResponseBase:
+        file = _file(request, version_id)
+        key = bundles.preview_of(file.version)
+        if key is None:
+            raise Http404(_("There is no picture of this version yet."))
+        response = FileResponse(default_storage.open(key), content_type="image/png")
+        response["Content-Disposition"] = _named(file, ".png")
+        return _private(response)
+
+
+class VersionBundle(APIView):
+    """File, picture and sidecar in one zip, streamed; counted as a download of the file."""
+
+    permission_classes = (MayReadInPublic,)
+
+    def get(self, request: Request, version_id: int) -> HttpResponseBase:
+        file = _file(request, version_id)
+        _count(request, file)
+        members = bundles.members_of(file.version, file, sidecar=_sidecar(request, file))
+        at = file.version.published_at or file.created_at
+        response = StreamingHttpResponse(
+            bundles.zip_of(members, at=at), content_type="application/zip"
+        )
+        response["Content-Length"] = str(bundles.zip_length(members))
+        response["Content-Disposition"] = _named(file, ".zip")
+        return _private(response)
+
+
+def _file(request: Request, version_id: int) -> File:
+    """The file that is asked for. Raises Http404, NotServed, Issues."""
+    try:
+        return downloads.file_to_download(
+            version_id=version_id, choice=_choice(request), by=request.user
+        )
+    except downloads.NotThere:
+        raise Http404("File not found") from None
+
+
+def _sidecar(request: Request, file: File) -> bytes:
+    network = file.version.network
+    path = f"/{network.creator.username}/{network.slug}"
+    return bundles.as_bytes(
+        bundles.sidecar_of(file.version, address=request.build_absolute_uri(path))
+    )
+
+
+def _named(file: File, suffix: str) -> str:
+    return f'attachment; filename="{file.name.rpartition(".")[0]}{suffix}"'
+
+
+def _private(response: HttpResponseBase) -> HttpResponseBase:
+    response["Cache-Control"] = "private, no-cache"
+    return response
+
+
+def redirect_to_bytes(request: Request, file: File) -> HttpResponse:
+    """307 to an address that works without a key for a while; counted unless it is a HEAD."""
+    _count(request, file)
+    response = HttpResponse(status=HTTPStatus.TEMPORARY_REDIRECT)
+    response["Location"] = request.build_absolute_uri(downloads.address_of_bytes(file))
+    response["Cache-Control"] = "private, no-store"
+    return response
+
+
+def _count(request: Request, file: File) -> None:
+    if request.method != "GET":
+        return
+    # The visitor's own address, not the proxy's: as the log has it.
+    address = get_contextvars().get("ip") or request.META.get("REMOTE_ADDR", "")
+    client = downloads.client_digest(address=address, user=request.user)
+    count_download(file=file, client=client)
 
 
 def _choice(request: Request) -> downloads.Choice:
