@@ -43,6 +43,14 @@ ROOT = Path(__file__).resolve().parents[1]
 TEMPLATE = "hyperhub_migrated"
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With xdist: those that start the whole hub go one after the other, in one process."""
+    for item in items:
+        if item.get_closest_marker("faults"):
+            item.add_marker(pytest.mark.xdist_group("the whole hub"))
+
+
 @pytest.fixture(scope="session")
 def servers() -> Servers:
     return running_servers()
