@@ -3,6 +3,7 @@
 import base64
 import fcntl
 import hashlib
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -47,18 +48,24 @@ def metadata(**words: str) -> str:
     return ",".join(f"{k} {base64.b64encode(v.encode()).decode()}" for k, v in words.items())
 
 
-def begin(client: Any, *, size: int = len(CONTENT), name: str = "ink.pt", **headers: Any) -> Any:
+def begin(
+    client: Any,
+    headers: Mapping[str, str] | None = None,
+    *,
+    size: int = len(CONTENT),
+    name: str = "ink.pt",
+) -> Any:
     words = {
         "Tus-Resumable": "1.0.0",
         "Upload-Length": str(size),
         "Upload-Metadata": metadata(filename=name),
-        **headers,
+        **(headers or {}),
     }
     return client.post(ADDRESS, headers=words)
 
 
-def begun(client: Any, **words: Any) -> str:
-    response = begin(client, **words)
+def begun(client: Any, headers: Mapping[str, str] | None = None, **words: Any) -> str:
+    response = begin(client, headers, **words)
     assert response.status_code == 201, response.content
     address: str = response["Location"]
     assert address.startswith("http://testserver/api/v1/uploads/")
@@ -146,7 +153,7 @@ def test_another_version_of_tus(tus: Any, version: str) -> None:
     for refused in (
         tus.head(address, headers={"Tus-Resumable": version}),
         send(tus, address, 0, CONTENT, **{"Tus-Resumable": version}),
-        begin(tus, **{"Tus-Resumable": version}),
+        begin(tus, {"Tus-Resumable": version}),
     ):
         assert refused.status_code == 412
         assert refused["Tus-Version"] == "1.0.0"
@@ -241,7 +248,7 @@ def test_a_browser_needs_its_csrf_token(alice: User) -> None:
     assert begin(browser).status_code == 403
     browser.cookies["csrftoken"] = "a" * 32
     token = {"X-CSRFToken": "a" * 32}
-    address = begun(browser, **token)
+    address = begun(browser, token)
     assert send(browser, address, 0, CONTENT).status_code == 403
     assert send(browser, address, 0, CONTENT, **token).status_code == 204
 
@@ -281,7 +288,7 @@ def test_more_bytes_than_announced(tus: Any) -> None:
     ],
 )
 def test_what_cannot_begin(tus: Any, headers: dict[str, str], status: int, word: str) -> None:
-    refused = begin(tus, **headers)
+    refused = begin(tus, headers)
     assert refused.status_code == status
     assert word in refused.content.decode()
     assert not Upload.objects.exists()
@@ -294,7 +301,7 @@ def test_for_ones_own_drafts_without_a_file(tus: Any, alice: User, bob: User) ->
 
     def status(version: Any) -> int:
         words = metadata(filename="a.pt", versionId=str(version.pk))
-        return int(begin(tus, **{"Upload-Metadata": words}).status_code)
+        return int(begin(tus, {"Upload-Metadata": words}).status_code)
 
     assert (status(mine), status(theirs), status(full)) == (201, 404, 409)
     assert Upload.objects.get().version == mine
@@ -302,7 +309,7 @@ def test_for_ones_own_drafts_without_a_file(tus: Any, alice: User, bob: User) ->
 
 def test_the_checksum_of_the_whole_is_held_to(tus: Any) -> None:
     words = metadata(filename="a.pt", sha256=hashlib.sha256(b"other").hexdigest())
-    address = begun(tus, **{"Upload-Metadata": words})
+    address = begun(tus, {"Upload-Metadata": words})
     send(tus, address, 0, CONTENT)
     run_waiting_jobs()
     answer = tus.get(address).json()

@@ -144,13 +144,14 @@ def test_a_connection_that_falls_silent_gives_way(web: Gunicorn, secret: str) ->
 
 def test_a_form_that_breaks_off_leaves_nothing(web: Gunicorn, secret: str) -> None:
     head = (
-        "--x\r\nContent-Disposition: form-data; name=file; filename=ink.pt\r\n"
-        "Content-Type: application/octet-stream\r\n\r\n"
-    ).encode()
+        b"--x\r\nContent-Disposition: form-data; name=file; filename=ink.pt\r\n"
+        b"Content-Type: application/octet-stream\r\n\r\n"
+    )
     connection = socket.create_connection(("127.0.0.1", web.port), timeout=LONG)
     connection.sendall(
         (
-            f"POST /api/v1/uploads HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {secret}\r\n"
+            "POST /api/v1/uploads HTTP/1.1\r\nHost: localhost\r\n"
+            f"Authorization: Bearer {secret}\r\n"
             f"Content-Type: multipart/form-data; boundary=x\r\nContent-Length: {2 << 20}\r\n\r\n"
         ).encode()
         + head
