@@ -6,6 +6,7 @@ does the housekeeping. Killing beat, or running two, does no harm.
 """
 
 import os
+import warnings
 from typing import Any
 
 import structlog
@@ -18,6 +19,8 @@ app = Celery("hyperhub")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["registry", "inference"])
 
+# Its worry about root is about pickled messages; ours are JSON.
+warnings.filterwarnings("ignore", "You're running the worker with superuser")
 logger = structlog.get_logger(__name__)
 
 

@@ -103,6 +103,7 @@ def logging_settings(*, debug: bool, json: bool) -> dict[str, Any]:
             # Through our formatter, instead of handlers of their own.
             "django": {"level": "INFO"},
             "django.server": {"level": "INFO", "handlers": [], "propagate": True},
+            "gunicorn.error": {"level": "INFO", "handlers": [], "propagate": True},
             # `hub.request_log` has a line for every answer; here only the tracebacks of 500s.
             "django.request": {"level": "ERROR"},
             # `registry.jobs` says what happens to jobs; Celery, what goes wrong with messages.

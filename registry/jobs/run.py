@@ -51,27 +51,25 @@ class Run:
         self.payload: dict[str, Any] = job.payload
         self.reported: dict[str, int | str] = {}
         self._written_at = float("-inf")
+        self._database_away = False
         self._lost = False
         self._cancelled = False
 
     def progress(self, done: int, total: int, label: str = "") -> None:
         """Show how far the work is; written at most once a second, and never in a transaction.
 
-        An unreachable database is no reason to drop the work: the next report tries again.
+        A database that is away holds the work up for one attempt to write, then no longer.
         """
         self.reported = {
             "progress_done": done,
             "progress_total": total,
             "progress_label": label[:120],
         }
-        if time.monotonic() - self._written_at < settings.JOB_PROGRESS_SECONDS and done < total:
+        too_soon = time.monotonic() - self._written_at < settings.JOB_PROGRESS_SECONDS
+        if self._database_away or (too_soon and done < total):
             return
         self._written_at = time.monotonic()
-        try:
-            self.renew(**self.reported)
-        except AnyDatabaseError as error:
-            logger.warning("progress not written", error=type(error).__name__)
-            connection.close_if_unusable_or_obsolete()
+        self.beat(**self.reported)
 
     def checkpoint(self) -> None:
         """Ask whether to go on; cheap enough for every step of a loop.
@@ -105,6 +103,17 @@ class Run:
                 raise LeaseLost
             yield row
 
+    def beat(self, **fields: int | str) -> bool:
+        """Renew the lease if the database answers; else it is tried again with the next beat."""
+        try:
+            self.renew(**fields)
+            self._database_away = False
+        except AnyDatabaseError as error:
+            logger.warning("heartbeat missed", job=str(self.job.pk), error=type(error).__name__)
+            connection.close_if_unusable_or_obsolete()
+            self._database_away = True
+        return not self._database_away
+
     def renew(self, **fields: int | str) -> None:
         """Extend the lease, and learn whether it was lost and whether someone cancelled."""
         held = Job.objects.held_by(self.job)
@@ -137,15 +146,7 @@ class Heartbeat(threading.Thread):
         self.join(timeout=2)
 
     def run(self) -> None:
-        pause = settings.JOB_HEARTBEAT_SECONDS
+        pause = usual = settings.JOB_HEARTBEAT_SECONDS
         while not self._over.wait(pause):
-            try:
-                self._run.renew()
-                pause = settings.JOB_HEARTBEAT_SECONDS
-            except AnyDatabaseError as error:
-                logger.warning(
-                    "heartbeat missed", job=str(self._run.job.pk), error=type(error).__name__
-                )
-                connection.close()
-                pause = min(1.0, settings.JOB_HEARTBEAT_SECONDS)
+            pause = usual if self._run.beat() else min(1.0, usual)
         connection.close()

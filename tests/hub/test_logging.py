@@ -1,7 +1,11 @@
 import io
 import json
 import logging
+import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,10 +16,12 @@ from django.test import Client, RequestFactory
 from django.urls import path
 from pytest_django import Settings
 
+from hub.embedded.paths import CHECKOUT
 from hub.logging import hide_secrets_in, logging_settings
 from hub.request_log import RequestLog
 from registry.jobs import Run, enqueue
 from registry.models import Job, User
+from tests.hub.embedded.stack import free_port, status, until
 from tests.jobs import run_waiting_jobs
 from tests.registry.jobs.conftest import does
 
@@ -206,6 +212,37 @@ class TestTheRequestsId:
         (line,) = [line for line in lines() if line["event"] == "deep inside"]
         assert line["request_id"] == "from-the-proxy"
         assert line["job"] == str(Job.objects.get().pk)
+
+
+@pytest.mark.faults
+def test_the_web_process_logs_json_and_no_token(
+    process_environment: dict[str, str], tmp_path: Path
+) -> None:
+    """Gunicorn as in service, asked for an answer, an error page and nonsense."""
+    port = free_port()
+    environment = {**process_environment, "WEB_BIND": f"127.0.0.1:{port}", "WEB_PROCESSES": "1"}
+    log = tmp_path / "web.log"
+    with log.open("wb") as output:
+        web = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", "--config", "python:hub.gunicorn", "hub.wsgi"],
+            env={**environment, "LOG_JSON": "true", "HYPERHUB_DATA": str(tmp_path)},
+            cwd=CHECKOUT,
+            stderr=output,
+        )
+    try:
+        site = f"http://127.0.0.1:{port}"
+        until(lambda: status(f"{site}/robots.txt?token={KEY}") == 200, "the web process")
+        assert status(f"{site}/api/v1/no-such?token={KEY}") == 404
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            connection.sendall(f"GET /?token={KEY} NONSENSE\r\n\r\n".encode())
+            assert b"400" in connection.recv(1000)
+    finally:
+        web.terminate()
+        web.wait(30)
+    text = log.read_text()
+    assert KEY not in text
+    lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    assert {line["status"] for line in lines if line["event"] == "request"} == {200, 404}
 
 
 def broken(request: HttpRequest) -> HttpResponse:

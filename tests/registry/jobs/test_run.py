@@ -57,15 +57,25 @@ class TestProgress:
         after = row().lease_expires_at
         assert before and after and after > before
 
-    def test_survives_a_database_that_is_away(
+    def test_asks_a_database_that_is_away_once_until_a_heartbeat_finds_it_back(
         self, run: Run, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        asked: list[int] = []
+
         def away(**_: object) -> None:
+            asked.append(1)
             raise OperationalError
 
-        monkeypatch.setattr(run, "renew", away)
-        run.progress(1, 2)
+        with monkeypatch.context() as outage:
+            outage.setattr(run, "renew", away)
+            for step in range(5):
+                run.progress(step, 10)
+        assert len(asked) == 1
+        run.progress(6, 10)
         assert row().progress_done == 0
+        run.beat()
+        run.progress(7, 10)
+        assert row().progress_done == 7
 
     def test_inside_a_transaction_is_a_mistake(self, run: Run) -> None:
         """It would be hidden until the commit, and hold the row against the heartbeat."""
