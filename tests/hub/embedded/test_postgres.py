@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from hub.embedded.binaries import postgres_programs, server_account
+from hub.embedded.binaries import Account, postgres_programs, server_account, valkey_program
 from hub.embedded.errors import OtherPostgresVersion, ServerFailed
 from hub.embedded.postgres import Postgres
 from registry.models import User
@@ -83,16 +84,37 @@ def test_a_server_that_ends_at_once_is_reported_with_its_log(postgres: Postgres)
         broken.wait_ready(broken.start())
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root starts the servers as somebody else")
-def test_programs_that_its_user_cannot_reach_are_copied(tmp_path: Path) -> None:
-    account = server_account()
-    assert account
-    hidden = tmp_path / "hidden"
-    hidden.mkdir(mode=0o700)
-    program = shutil.copy("/bin/true", hidden / "program")
+class TestProgramsOutOfReach:
+    """A virtual environment under /root, say: root may start them, the servers' user may not."""
 
-    assert account.may_run(Path("/bin/true"))
-    assert not account.may_run(Path(program))
+    pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root starts them as another")
+
+    def test_are_noticed(self, tmp_path: Path) -> None:
+        account = server_account()
+        assert account
+        hidden = tmp_path / "hidden"
+        hidden.mkdir(mode=0o700)
+        assert account.may_run(Path("/bin/true"))
+        assert not account.may_run(Path(shutil.copy("/bin/true", hidden / "program")))
+
+    def test_run_from_copies(self, postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(Account, "may_run", lambda *_: False)
+        copies = postgres.data.parent / "programs"
+        programs = postgres_programs(postgres.account, copies)
+        copied = replace(postgres, programs=programs)
+        assert copies in programs.parents
+
+        copied.prepare()
+        child = copied.start()
+        try:
+            copied.wait_ready(child)
+            copied.create_database()
+        finally:
+            copied.stop(child)
+
+        program = valkey_program(postgres.account, copies)
+        assert copies in program.parents
+        subprocess.run([program, "--version"], check=True, capture_output=True)
 
 
 @pytest.mark.django_db
