@@ -1,11 +1,10 @@
 """Bytes are stored once, and freed when nobody refers to them; never a moment earlier."""
 
-import threading
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 
 from registry import blobs, storage
 from registry.errors import StorageTrouble
@@ -13,6 +12,7 @@ from registry.formats.flavors import Flavor
 from registry.formats.hashes import hash_bytes
 from registry.models import Blob, File, Upload, Version
 from tests.factories import CheckedVersionFactory, UploadFactory, add_file
+from tests.threads import at_once
 from tests.uploads import stored_keys
 
 pytestmark = pytest.mark.usefixtures("own_files")
@@ -111,28 +111,6 @@ def test_only_bytes_without_a_row_are_orphans(source: Path) -> None:
     assert stored_keys() == {blob.key}
 
 
-def in_threads(*work: Callable[[], object]) -> list[BaseException]:
-    """Do these at once, each with a connection of its own; what they raised."""
-    errors: list[BaseException] = []
-    ready = threading.Barrier(len(work))
-
-    def run(one: Callable[[], object]) -> None:
-        try:
-            ready.wait(10)
-            one()
-        except BaseException as error:
-            errors.append(error)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=(one,)) for one in work]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    return errors
-
-
 @pytest.mark.django_db(transaction=True)
 def test_storing_and_freeing_the_same_bytes_at_once_never_loses_them(source: Path) -> None:
     """One publishes what another deletes: whoever holds the blob in the end finds its bytes."""
@@ -145,7 +123,8 @@ def test_storing_and_freeing_the_same_bytes_at_once_never_loses_them(source: Pat
                 File.objects.filter(version=version).delete()
                 blobs.free_after_commit([SHA256])
 
-        assert in_threads(delete, lambda upload=coming: keep(source, upload)) == []  # type: ignore[misc]
+        results = at_once(delete, partial(keep, source, coming))
+        assert not any(isinstance(each, Exception) for each in results)
         assert coming.held_blobs.get().pk == SHA256
         assert storage.sha256_of(Blob(sha256=SHA256).key) == (SHA256, len(CONTENT))
         coming.held_blobs.clear()
@@ -163,7 +142,8 @@ def test_a_hold_that_becomes_a_file_meanwhile_keeps_the_bytes(source: Path) -> N
                 add_file(version, Flavor.PORTABLE, CONTENT)
                 upload.held_blobs.clear()
 
-        assert in_threads(settle, lambda: blobs.free_unreferenced([SHA256])) == []
+        results = at_once(settle, lambda: blobs.free_unreferenced([SHA256]))
+        assert not any(isinstance(each, Exception) for each in results)
         assert storage.sha256_of(Blob(sha256=SHA256).key) == (SHA256, len(CONTENT))
         version.files.all().delete()
         assert blobs.free_unreferenced([SHA256]) == 1

@@ -6,7 +6,7 @@ import pytest
 from django.core.files.storage import default_storage
 from django.utils import timezone
 
-from registry import ingest, storage
+from registry import ingest, opinions, storage
 from registry.errors import HasFile, UploadNotReady
 from registry.formats.hashes import hash_bytes
 from registry.ingest import STEPS, attach_upload, start_ingest
@@ -98,7 +98,10 @@ def test_findings_belong_to_the_upload_and_to_the_original(draft: Version) -> No
     assert list(upload.findings.all()) == list(draft.original.findings.all())
 
 
-def test_second_opinions_are_recorded_as_such(draft: Version) -> None:
+def test_second_opinions_are_recorded_as_such(
+    draft: Version, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opinions, "PICKLESCAN_SECONDS", 120)
     ingested(PLAIN, owner=draft.network.creator, version=draft)
     draft.refresh_from_db()
     said = {each["scanner"]: each for each in draft.original.opinions}
