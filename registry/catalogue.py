@@ -4,16 +4,26 @@ import string
 
 from django.db.models import Prefetch, Q, QuerySet
 
-from registry.models import ContentLevel, File, Network, Original, Picture, Version
+from registry.models import ContentLevel, File, Network, Original, Picture, User, Version
 
 
 def networks_with_shape(
-    networks: QuerySet[Network], *, up_to: ContentLevel, primary_file_only: bool = False
+    networks: QuerySet[Network],
+    *,
+    up_to: ContentLevel,
+    primary_file_only: bool = False,
+    owner: User | None = None,
 ) -> QuerySet[Network]:
-    """Add creators, tags, and as `versions` the published ones, newest first."""
-    versions = versions_with_shape(
-        Version.objects.listed(), up_to=up_to, primary_file_only=primary_file_only
-    )
+    """Add creators, tags, and as `versions` the published ones, newest first.
+
+    Where `owner` is the creator all versions: drafts, and what was withdrawn.
+    """
+    shown = Version.objects.listed()
+    if owner is not None:
+        shown = Version.objects.filter(
+            Q(status=Version.Status.PUBLISHED) | Q(network__creator=owner)
+        )
+    versions = versions_with_shape(shown, up_to=up_to, primary_file_only=primary_file_only)
     return (
         networks.select_related("creator")
         .defer("search", "trigger_words", "tag_words")

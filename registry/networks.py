@@ -168,7 +168,7 @@ def _set_tags(network: Network, tags: Iterable[str]) -> None:
 def _actions(words: NetworkWords, tags: Iterable[str] | None) -> set[Action]:
     """What is being done, by the fields that change."""
     actions = {Action.SET_CONTENT_LEVEL if k == "content_level" else Action.EDIT for k in words}
-    return actions | ({Action.SET_TAGS} if tags is not None else set())
+    return actions | ({Action.SET_TAGS} if tags is not None else set()) or {Action.EDIT}
 
 
 def _require_status(network: Network, *needed: Network.Status) -> None:

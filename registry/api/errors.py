@@ -8,7 +8,7 @@ purpose to read the right ones.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
 from django.core.exceptions import ValidationError as ModelValidationError
 from django.http import Http404
 from rest_framework import exceptions, status
@@ -68,10 +68,13 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(error, ModelValidationError):
         error = Issues(_issues_of_model(error))
     if isinstance(error, exceptions.ValidationError):
-        error = Issues(_issues_of_fields(error.detail))
+        error = Issues(issues_of_fields(error.detail))
     if isinstance(error, Http404):
         # get_object_or_404 names Django models ("No Network matches …"): not the clients' words.
         error = exceptions.NotFound(str(error) if error.args and _is_ours(error) else None)
+    elif isinstance(error, ObjectDoesNotExist):
+        # Deleted between being looked up and being locked.
+        error = exceptions.NotFound()
     elif isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied()
     response = exception_handler(error, context)
@@ -119,14 +122,15 @@ def _issues_of_model(error: ModelValidationError) -> Iterable[dict[str, Any]]:
             yield issue("", message)
 
 
-def _issues_of_fields(detail: Any, path: str = "") -> Iterable[dict[str, Any]]:
+def issues_of_fields(detail: Any, path: str = "") -> Iterable[dict[str, Any]]:
+    """Each of a serializer's objections, at whatever depth, with its path."""
     if isinstance(detail, Mapping):
         for key, value in detail.items():
             name = "" if key == "non_field_errors" else str(key)
-            yield from _issues_of_fields(value, f"{path}.{name}".strip("."))
+            yield from issues_of_fields(value, f"{path}.{name}".strip("."))
     elif isinstance(detail, list):
         for position, value in enumerate(detail):
             nested = f"{path}[{position}]" if isinstance(value, Mapping) else path
-            yield from _issues_of_fields(value, nested)
+            yield from issues_of_fields(value, nested)
     else:
         yield issue(path, str(detail), code=getattr(detail, "code", "invalid"))

@@ -1,4 +1,6 @@
-"""`GET models`: the catalogue, a page at a time, and one network."""
+"""`models`: the catalogue, a page at a time, and one network: read, made, changed, deleted."""
+
+from http import HTTPStatus
 
 from django.http import Http404
 from rest_framework.request import Request
@@ -13,13 +15,27 @@ from registry.api.reading import (
     origin_of,
     page_metadata,
 )
+from registry.api.versions import version_response
+from registry.api.writing import (
+    ModelBody,
+    ModelChange,
+    OptionalReason,
+    VersionBody,
+    WriteOnly,
+    Writes,
+    in_the_words_of,
+    person,
+    taken,
+)
 from registry.catalogue import networks_with_shape
 from registry.filters import NetworkFilter
 from registry.keyset import keyset_page
-from registry.models import ContentLevel, Network
+from registry.models import ContentLevel, Network, User
+from registry.networks import create_network, delete_network, update_network
+from registry.versions import create_version
 
 
-class ModelList(PublicRead):
+class ModelList(Writes, PublicRead):
     def get(self, request: Request) -> Response:
         paging = Paging.of(request)
         found = NetworkFilter(request.query_params, viewer=request.user)
@@ -43,11 +59,63 @@ class ModelList(PublicRead):
         items = [shapes.model(network, origin=origin) for network in page.rows]
         return Response({"items": items, "metadata": page_metadata(request, paging, page)})
 
+    def post(self, request: Request) -> Response:
+        words = taken(request, ModelBody)
+        with in_the_words_of(ModelBody):
+            network = create_network(by=person(request), **words)
+        response = _response(request, network.pk, HTTPStatus.CREATED)
+        response["Location"] = f"{origin_of(request)}/api/v1/models/{network.pk}"
+        return response
 
-class ModelDetail(PublicRead):
+
+class ModelDetail(Writes, PublicRead):
+    """Its creator sees drafts and withdrawn versions too."""
+
     def get(self, request: Request, network_id: int) -> Response:
-        visible = Network.objects.visible_to(request.user).filter(pk=network_id)
-        network = networks_with_shape(visible, up_to=ContentLevel.EXPLICIT).first()
-        if network is None:
-            raise Http404("Model not found")
-        return Response(shapes.model(network, origin=origin_of(request)))
+        return _response(request, network_id)
+
+    def patch(self, request: Request, network_id: int) -> Response:
+        network = _visible(request, network_id)
+        words = taken(request, ModelChange, partial=True)
+        with in_the_words_of(ModelChange):
+            update_network(network=network, by=person(request), **words)
+        return _response(request, network_id)
+
+    def delete(self, request: Request, network_id: int) -> Response:
+        """204 for a draft, which is gone; else the tombstone that stays."""
+        network = _visible(request, network_id)
+        reason = taken(request, OptionalReason).get("reason", "")
+        if delete_network(network=network, by=person(request), reason=reason) is None:
+            return Response(status=HTTPStatus.NO_CONTENT)
+        return _response(request, network_id)
+
+
+class ModelVersions(WriteOnly):
+    """`POST models/:id/versions`: the next draft."""
+
+    def post(self, request: Request, network_id: int) -> Response:
+        network = _visible(request, network_id)
+        words = taken(request, VersionBody)
+        with in_the_words_of(VersionBody):
+            version = create_version(network=network, by=person(request), **words)
+        response = version_response(request, version.pk, HTTPStatus.CREATED)
+        response["Location"] = f"{origin_of(request)}/api/v1/model-versions/{version.pk}"
+        return response
+
+
+def _visible(request: Request, network_id: int) -> Network:
+    network = Network.objects.visible_to(request.user).filter(pk=network_id).first()
+    if network is None:
+        raise Http404("Model not found")
+    return network
+
+
+def _response(request: Request, network_id: int, status: int = HTTPStatus.OK) -> Response:
+    network = networks_with_shape(
+        Network.objects.visible_to(request.user).filter(pk=network_id),
+        up_to=ContentLevel.EXPLICIT,
+        owner=request.user if isinstance(request.user, User) else None,
+    ).first()
+    if network is None:
+        raise Http404("Model not found")
+    return Response(shapes.model(network, origin=origin_of(request)), status)

@@ -1,5 +1,9 @@
-"""`GET model-versions`: by id, and by any hash of the bytes that we serve or that were uploaded."""
+"""`model-versions`: by id, and by any hash of the bytes that we serve or that were uploaded.
 
+A draft is changed, published and deleted here; what is published can only be withdrawn.
+"""
+
+from http import HTTPStatus
 from typing import Any, Final
 
 from django.http import Http404
@@ -9,17 +13,76 @@ from rest_framework.response import Response
 from registry.api import shapes
 from registry.api.errors import Issues, issue
 from registry.api.reading import PublicRead, origin_of
+from registry.api.writing import (
+    Nothing,
+    Publication,
+    Reason,
+    VersionBody,
+    WriteOnly,
+    Writes,
+    in_the_words_of,
+    person,
+    taken,
+)
 from registry.catalogue import versions_alone, versions_by_hash, versions_by_sha256
 from registry.models import ContentLevel, Version
+from registry.publishing import (
+    publish_version,
+    schedule_version,
+    unyank_version,
+    yank_version,
+)
+from registry.versions import delete_version, update_version
 
 MAX_HASHES: Final = 100
 MAX_HASHES_FOR_IDS: Final = 10_000
 NOT_FOUND: Final = "Model not found"
 
 
-class VersionDetail(PublicRead):
+class VersionDetail(Writes, PublicRead):
     def get(self, request: Request, version_id: int) -> Response:
-        return Response(shapes.version(_visible(request, version_id), origin=origin_of(request)))
+        return version_response(request, version_id)
+
+    def patch(self, request: Request, version_id: int) -> Response:
+        version = _visible(request, version_id)
+        words = taken(request, VersionBody, partial=True)
+        with in_the_words_of(VersionBody):
+            update_version(version=version, by=person(request), **words)
+        return version_response(request, version_id)
+
+    def delete(self, request: Request, version_id: int) -> Response:
+        delete_version(version=_visible(request, version_id), by=person(request))
+        return Response(status=HTTPStatus.NO_CONTENT)
+
+
+class VersionPublication(WriteOnly):
+    """`POST …/publish`: now, or at `publishAt`."""
+
+    def post(self, request: Request, version_id: int) -> Response:
+        version = _visible(request, version_id)
+        at = taken(request, Publication).get("at")
+        if at is None:
+            publish_version(version=version, by=person(request))
+        else:
+            schedule_version(version=version, at=at, by=person(request))
+        return version_response(request, version_id)
+
+
+class VersionYank(WriteOnly):
+    """`POST …/yank`: out of the lists, for this reason; whoever asks for it still gets it."""
+
+    def post(self, request: Request, version_id: int) -> Response:
+        version = _visible(request, version_id)
+        yank_version(version=version, by=person(request), **taken(request, Reason))
+        return version_response(request, version_id)
+
+
+class VersionUnyank(WriteOnly):
+    def post(self, request: Request, version_id: int) -> Response:
+        version = _visible(request, version_id)
+        taken(request, Nothing)
+        unyank_version(version=version, by=person(request))
+        return version_response(request, version_id)
 
 
 class VersionMini(PublicRead):
@@ -58,6 +121,12 @@ class VersionIdsByHash(PublicRead):
                 for version, network, digest in _matches(request, most=MAX_HASHES_FOR_IDS)
             ]
         )
+
+
+def version_response(request: Request, version_id: int, status: int = HTTPStatus.OK) -> Response:
+    """A version alone, as this person may see it."""
+    version = _visible(request, version_id)
+    return Response(shapes.version(version, origin=origin_of(request)), status)
 
 
 def _visible(request: Request, version_id: int) -> Version:
