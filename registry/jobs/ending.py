@@ -10,9 +10,10 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from registry.audit import record
 from registry.jobs.messages import announce
 from registry.jobs.run import Run
-from registry.models import AuditEvent, Job, User
+from registry.models import Job, User
 from registry.signals import announce as announce_to_all
 from registry.signals import job_ended, job_ending
 
@@ -38,14 +39,8 @@ def end(
     job.ended_at = timezone.now()
     job.run_after = None
     _let_go(job)
-    AuditEvent.objects.create(
-        actor=by,
-        action=f"job.{state.value}",
-        target=f"registry.job:{job.pk}",
-        reason=job.reason,
-        data={"kind": job.kind, "attempt": job.attempt, "worker": job.worker},
-        request_id=job.request_id,
-    )
+    facts = {"kind": job.kind, "attempt": job.attempt, "worker": job.worker}
+    record(f"job.{state.value}", by=by, on=job, reason=job.reason, data=facts)
     job_ending.send(sender=Job, job=job)
     announce_to_all(job_ended, job=job)
     transaction.on_commit(lambda: logger.info("job ended", state=state.value, job=str(job.pk)))

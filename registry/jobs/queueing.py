@@ -9,10 +9,11 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from registry.audit import record
 from registry.jobs.ending import end
 from registry.jobs.handlers import handler_of
 from registry.jobs.messages import announce
-from registry.models import AuditEvent, Job, User
+from registry.models import Job, User
 
 
 class JobFinished(Exception):
@@ -90,11 +91,5 @@ def cancel_job(*, job: Job, by: User | None, reason: str = "") -> Job:
             job.cancel_requested_at = timezone.now()
             job.reason = reason
             job.save(update_fields=["cancel_requested_at", "reason"])
-            AuditEvent.objects.create(
-                actor=by,
-                action="job.cancel_requested",
-                target=f"registry.job:{job.pk}",
-                reason=reason,
-                request_id=structlog.contextvars.get_contextvars().get("request_id", ""),
-            )
+            record("job.cancel_requested", by=by, on=job, reason=reason)
     return job

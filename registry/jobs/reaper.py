@@ -29,7 +29,8 @@ def _take_from_dead_workers() -> int:
             return 0
         abandoned = list(Job.objects.abandoned().select_for_update(skip_locked=True))
         for job in abandoned:
-            _take(job)
+            with structlog.contextvars.bound_contextvars(request_id=job.request_id):
+                _take(job)
     return len(abandoned)
 
 
