@@ -86,7 +86,7 @@ def ask_picklescan(path: Path) -> Opinion:
         return _not_scanned(name, _("it is not installed here"))
     try:
         done = subprocess.run(  # noqa: S603  # no shell, our own program and path
-            [sys.executable, "-I", "-c", _PICKLESCAN, str(path)],
+            [sys.executable, "-I", "-c", _PICKLESCAN, str(path.resolve())],
             env={},
             cwd="/",
             stdin=subprocess.DEVNULL,
