@@ -1,5 +1,6 @@
 """The device flow, as a program sees it (RFC 8628) and as its owner does."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from hub.accounts.clients import OUR_CLIENT, connections_of
+from hub.embedded.secrets import keep_oidc_key
 from registry.models import AuditEvent, Scope, User
 from tests.hub.accounts.conftest import SignIn
 
@@ -238,3 +240,14 @@ def test_programs_find_their_addresses(anonymous: Client) -> None:
 
     assert found["device_authorization_endpoint"].endswith("/identity/o/api/device/code")
     assert found["token_endpoint"].endswith("/identity/o/api/token")
+
+
+def test_the_key_of_the_data_folder_signs(
+    anonymous: Client, settings: Settings, tmp_path: Path
+) -> None:
+    keep_oidc_key(tmp_path / "oidc_key.pem")
+    settings.IDP_OIDC_PRIVATE_KEY = (tmp_path / "oidc_key.pem").read_text()
+    (key,) = anonymous.get("/.well-known/jwks.json").json()["keys"]
+
+    assert key["kty"] == "RSA"
+    assert "d" not in key  # the private part
