@@ -1,10 +1,12 @@
 """Taking a data folder into use: is it fit, is it free, and what did a killed predecessor leave?"""
 
+import errno
 import json
 import os
 import shutil
 import signal
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
@@ -38,7 +40,7 @@ def make_fit(data: DataFolder, account: Account | None) -> None:
         probe.write_bytes(b"\0" * 4096)
         probe.unlink()
     except OSError as error:
-        if error.errno == 28:  # ENOSPC
+        if error.errno == errno.ENOSPC:
             raise DiskFull(root, 0, ROOM_LATER) from error
         raise FolderUnusable(root, f"it cannot be written ({error.strerror})") from error
     if account and not account.may_enter(root):
@@ -82,11 +84,13 @@ class FolderLock:
         self.record([])
 
     def record(self, children: Iterable[ChildRecord]) -> None:
+        """For the next one, in case we are killed. On a full disk it does without."""
         text = {"pid": os.getpid(), "url": self._url, "children": [asdict(c) for c in children]}
-        self._file.seek(0)
-        self._file.truncate()
-        json.dump(text, self._file)
-        self._file.flush()
+        with suppress(OSError):
+            self._file.seek(0)
+            self._file.truncate()
+            self._file.write(json.dumps(text))
+            self._file.flush()
 
     def _read(self) -> dict[str, Any]:
         try:

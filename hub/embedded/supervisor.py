@@ -3,25 +3,22 @@
 Django-free, one thread: it must live when everything else is broken. All children die with it.
 """
 
-import errno
 import json
 import os
 import signal
-import socket
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
-from urllib.error import HTTPError, URLError
-from urllib.request import urlopen
 
 from hub.embedded import services
 from hub.embedded.binaries import Account, postgres_programs, server_account, valkey_program
-from hub.embedded.errors import PortInUse, PreparationFailed, ServerFailed
+from hub.embedded.errors import PreparationFailed, ServerFailed
 from hub.embedded.folder import ChildRecord, FolderLock, end_left_behind, make_fit, started_at
 from hub.embedded.logs import LinkWatch, rotate
 from hub.embedded.paths import CHECKOUT, DataFolder
+from hub.embedded.port import address_of, answers_http, listen
 from hub.embedded.postgres import Postgres
 from hub.embedded.processes import end, kill_group, spawn, tail
 from hub.embedded.secrets import keep_oidc_key, keep_secret
@@ -61,7 +58,7 @@ class Supervisor:
 
     def __init__(self, data: DataFolder, *, host: str, port: int, say: Say) -> None:
         self.data, self.host, self.port, self.say = data, host, port, say
-        self.url = f"http://{'localhost' if host in LOCAL else host}:{port}"
+        self.url = address_of(host, port)
         self.children: list[Child] = []
 
     def run(self) -> None:
@@ -207,9 +204,15 @@ class Supervisor:
                 self._restart_if_hung(child)
             self._probe_at = monotonic() + PROBE_EVERY
         if monotonic() >= self._rotate_at:
-            for child in self.children:
-                rotate(child.log)
             self._rotate_at = monotonic() + ROTATE_EVERY
+            for child in self.children:
+                self._rotate(child.log)
+
+    def _rotate(self, log: Path) -> None:
+        try:
+            rotate(log)
+        except OSError as error:  # a full disk: the hub goes on as long as it can
+            self.say(f"{log} could not be put aside ({error.strerror}).")
 
     def _restart_if_dead(self, child: Child) -> None:
         """At once the first time, then after pauses that grow to half a minute; never given up."""
@@ -225,8 +228,13 @@ class Supervisor:
                 f"{child.name} ended ({describe(code)}); it is started again "
                 f"{f'in {pause:.0f} s' if pause else 'now'}. Its log: {child.log}"
             )
-        if monotonic() >= child.start_again_at:
+        if monotonic() < child.start_again_at:
+            return
+        try:
             self._launch(child)
+        except OSError as error:
+            child.start_again_at = monotonic() + LONGEST_PAUSE
+            self.say(f"{child.name} could not be started ({error.strerror}); tried again soon.")
 
     def _restart_if_hung(self, child: Child) -> None:
         if child.answers is None or child.process is None:
@@ -259,47 +267,6 @@ class Supervisor:
 
     def _log_of(self, name: str) -> Path:
         return self.data.logs / f"{name}.log"
-
-
-LOCAL = ("127.0.0.1", "0.0.0.0", "::", "::1")  # noqa: S104 - names, nothing is bound here
-
-
-def listen(host: str, port: int, *, patience: float = 0) -> socket.socket:
-    """Bound here, so that a visitor of a restarting web process waits instead of being refused.
-
-    A port in use is asked for again for so many seconds. Raises PortInUse.
-    """
-    deadline = monotonic() + patience
-    while True:
-        try:
-            return _listen_now(host, port)
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE or monotonic() > deadline:
-                raise PortInUse(host, port, (error.strerror or str(error)).lower()) from error
-        sleep(0.1)
-
-
-def _listen_now(host: str, port: int) -> socket.socket:
-    family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(2048)
-    except OSError:
-        listener.close()
-        raise
-    return listener
-
-
-def answers_http(url: str) -> bool:
-    try:
-        with urlopen(f"{url}/healthz", timeout=5):  # noqa: S310 - our own address
-            return True
-    except HTTPError:
-        return True
-    except (URLError, OSError):
-        return False
 
 
 def describe(code: int) -> str:

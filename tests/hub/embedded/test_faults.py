@@ -1,13 +1,16 @@
 """kill -9 of each part in turn, while a job runs: it ends once, and the site answers again."""
 
 import os
+import re
 import shutil
 import signal
 from collections.abc import Iterator
+from urllib.parse import urlencode
+from urllib.request import HTTPCookieProcessor, build_opener
 
 import pytest
 
-from tests.hub.embedded.stack import Stack, all_gone, until
+from tests.hub.embedded.stack import Stack, all_gone, status, until
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -71,6 +74,30 @@ def test_everything_killed_at_once_starts_again_with_its_data(stack: Stack) -> N
 
     wait_for_end(stack, job)
     assert stack.endings(job) == ["job.done"]
+
+
+def test_the_link_in_a_mail_is_shown_on_the_terminal(stack: Stack) -> None:
+    sign_up(stack, "newcomer")
+    until(lambda: "/account/confirm-email/" in stack.said(), "the link")
+
+    [link] = [word for word in stack.said().split() if "/account/confirm-email/" in word]
+    assert link.startswith(stack.url)
+    assert status(link) == 200
+
+
+def sign_up(stack: Stack, name: str) -> None:
+    """As a browser without JavaScript does it."""
+    browser = build_opener(HTTPCookieProcessor())
+    page = browser.open(f"{stack.url}/account/signup/").read().decode()
+    token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page)
+    assert token
+    form = {
+        "csrfmiddlewaretoken": token[1],
+        "username": name,
+        "email": f"{name}@example.org",
+        "password1": "correct horse battery",
+    }
+    browser.open(f"{stack.url}/account/signup/", urlencode(form).encode()).read()
 
 
 def test_a_second_start_is_refused_and_says_where_the_first_one_is(stack: Stack) -> None:
