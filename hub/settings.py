@@ -162,6 +162,9 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_timeout": 10,
     "socket_connect_timeout": 2,
     "socket_keepalive": True,
+    # Of one message; without it, a request that sends one waits for seconds. Workers and beat
+    # connect for as long as it takes: that is CONNECTION_MAX_RETRIES.
+    "max_retries": 0,
 }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # for ever
