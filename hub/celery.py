@@ -17,7 +17,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hub.settings")
 
 app = Celery("hyperhub")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["registry", "inference"])
+app.autodiscover_tasks(["registry", "inference", "hub"])
 
 # Its worry about root is about pickled messages; ours are JSON.
 warnings.filterwarnings("ignore", "You're running the worker with superuser")

@@ -183,6 +183,7 @@ CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True  # late acks o
 JOB_REAP_SECONDS = env.float("JOB_REAP_SECONDS", 15)
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA.root / "beat-schedule")
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
+    "forget-expired": {"task": "hub.forget_expired", "schedule": 6 * 3600.0},
     "reap": {
         "task": "jobs.reap",
         "schedule": JOB_REAP_SECONDS,

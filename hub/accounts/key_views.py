@@ -29,7 +29,9 @@ def api_keys(request: HttpRequest) -> HttpResponse:
 def _create(request: HttpRequest) -> HttpResponse:
     user = signed_in(request)
     if request.POST.get("ticket") != request.session.get(TICKET, ""):
-        messages.info(request, _("This key was made before. It is shown only once."))
+        messages.info(
+            request, _("Sent twice? This is a new form. A key is made, and shown, only once.")
+        )
         return redirect("account_keys")
     form = ApiKeyForm(request.POST, user=user)
     if not form.is_valid():
