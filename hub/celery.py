@@ -3,6 +3,8 @@
 How to start one is in `hub.embedded.services` and in docker-compose.yml. TERM makes a worker give
 its job back and leave within a second or two; KILL costs that job an attempt. Any idle worker also
 does the housekeeping. Killing beat, or running two, does no harm.
+
+Imported before Django's apps are ready, so what knows models is imported inside the functions.
 """
 
 import os
@@ -48,7 +50,8 @@ def give_the_job_back(**_: Any) -> None:
 
 @worker_shutdown.connect
 def say_goodbye(sender: Any, **_: Any) -> None:
-    sender.presence.stop()
+    if presence := getattr(sender, "presence", None):  # none before its first connection
+        presence.stop()
 
 
 class AnnounceWaiting(bootsteps.StartStopStep):
