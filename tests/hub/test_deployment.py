@@ -76,10 +76,14 @@ class Deployment:
             site = site.replace(name, value)
         (self.folder / "site.conf").write_text(site)
         user = "user root;" if os.geteuid() == 0 else ""
+        # Debian's own places are root's.
+        places = "".join(
+            f"{what}_temp_path {self.folder}/{what};"
+            for what in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        )
         (self.folder / "nginx.conf").write_text(
-            f"{user} daemon off; pid {self.folder}/nginx.pid; worker_processes 1; "
-            "events {} http { include /etc/nginx/mime.types; access_log off; "
-            f"client_body_temp_path {self.folder}/body; proxy_temp_path {self.folder}/proxy; "
+            f"{user} daemon off; pid {self.folder}/nginx.pid; worker_processes 1; events {{}} "
+            f"http {{ include /etc/nginx/mime.types; access_log off; {places} "
             f"include {self.folder}/site.conf; }}"
         )
         assert NGINX
