@@ -116,6 +116,12 @@ def many_tensors() -> bytes:
     return torch_zip(network)
 
 
+def large_version() -> bytes:
+    listed = members(honest())
+    listed[-1] = Member(b"archive/version", bytes(100 * MIB))
+    return Archive(listed).bytes()
+
+
 def headed(header: bytes) -> bytes:
     return SafeTensors(header=header).bytes()
 
@@ -158,6 +164,7 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "keys-of-one-slot": lambda: dict_of_numbers(1 << 40),
     "four-thousand-members": many_members,
     "two-thousand-tensors": many_tensors,
+    "version-of-100-MB": large_version,
     "header-of-lists": lambda: headed(b'{"a":' + b"[" * (MIB - 100)),
     "header-of-objects": lambda: headed(b'{"a":' * 190_000),
     "header-of-one-number": lambda: headed(b'{"a":' + b"7" * (MIB - 100) + b"}"),

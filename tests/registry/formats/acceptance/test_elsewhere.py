@@ -27,7 +27,11 @@ SAME = 1e-5
 MULTIPLIER = 1.0
 each_fixture = pytest.mark.parametrize("name", fixtures.NAMES)
 thorough = settings(
-    max_examples=150, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+    max_examples=60,
+    deadline=None,
+    database=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
 )
 
 
