@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 from django.core.files.storage import default_storage
-from django.db import transaction
+from django.db import connection, transaction
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
 
@@ -385,6 +386,17 @@ class TestHeaders:
             "alice/ink-wash",
         ]
         assert "Link" not in last
+
+    def test_a_longer_list_takes_no_more_queries(
+        self, anonymous: Client, alice: User, django_assert_num_queries: Any
+    ) -> None:
+        published(alice, "ink-wash", tags=["ink"])
+        with CaptureQueriesContext(connection) as one:
+            anonymous.get("/api/models")
+        for slug in ("oil", "chalk"):
+            published(alice, slug, tags=["ink", slug])
+        with django_assert_num_queries(len(one)):
+            assert len(anonymous.get("/api/models").json()) == 3
 
     def test_values_that_are_not_taken_are_named(self, anonymous: Client) -> None:
         answer = anonymous.get("/api/models?sort=trendingScore")
