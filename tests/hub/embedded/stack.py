@@ -71,6 +71,8 @@ class Stack:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
+                # A caller in the background ignores Ctrl-C, and sh then cannot trap it.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
             )
 
     def has_ended(self) -> bool:
