@@ -218,7 +218,7 @@ STATIC_URL = "/static/"
 STATIC_ROOT = DATA.static
 STATICFILES_DIRS = [BASE_DIR / "static"]
 MEDIA_ROOT = DATA.files
-# Where nginx serves MEDIA_ROOT internally, "/protected/"; empty: the web process sends files itself.
+# Where nginx serves MEDIA_ROOT internally, "/protected/". Empty: this process sends files itself.
 ACCEL_REDIRECT = env.str("ACCEL_REDIRECT", "")
 # Uploads on their way in, and what is made of them: shared by the web and the ingest workers. On
 # the filesystem of the files, so that a checked file is stored by a link instead of a copy.
