@@ -97,6 +97,7 @@ def create_upload(
         User.objects.select_for_update(no_key=True).get(pk=by.pk)
         _check_quotas(by, size)
         upload.save(force_insert=True)
+        audit.record("upload.begun", by=by, on=upload, data={"name": name, "size": size})
     storage.incoming(upload.pk).mkdir(parents=True, exist_ok=True)
     return upload
 
@@ -122,7 +123,7 @@ def append(
             end = _write(file, body, start, upload.size, None)
         else:
             end = _write_checked(upload, file, body, start, checksum)
-    if end > start and not _note(upload, end):
+    if end > start and not _note(upload, end) and _is_gone(upload):
         raise UploadExpired
     if end == upload.size:
         finish_upload(upload=upload)
@@ -347,7 +348,7 @@ def _begun_at(upload: Upload) -> int | None:
 
 
 def _note(upload: Upload, offset: int) -> bool:
-    """Write down how far it came; False: it was cancelled or swept meanwhile."""
+    """Write down how far it came; False: it is not being received any more."""
     now, whole = timezone.now(), offset == upload.size
     expires_at = now + timedelta(days=settings.UPLOAD_KEPT_DAYS) if whole else _in_hours()
     found = Upload.objects.filter(pk=upload.pk, state=Upload.State.RECEIVING).update(
@@ -356,6 +357,12 @@ def _note(upload: Upload, offset: int) -> bool:
     if found:
         upload.offset, upload.expires_at = offset, expires_at
     return bool(found)
+
+
+def _is_gone(upload: Upload) -> bool:
+    """Cancelled or swept; and not just found whole by another request, and being checked."""
+    rest = Upload.objects.exclude(state=Upload.State.CANCELLED)
+    return not rest.filter(pk=upload.pk).exists()
 
 
 def _refuse(upload: Upload, reason: str) -> None:

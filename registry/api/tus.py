@@ -20,6 +20,7 @@ from django.http.response import HttpResponseBase
 from django.utils.http import http_date
 from django.utils.translation import gettext as _
 from rest_framework import exceptions
+from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -97,6 +98,8 @@ class TusView(UploadView):
 
 class UploadList(TusView):
     """`GET` one's uploads; `POST` begins one by tus, or brings a whole file as a form."""
+
+    parser_classes = (MultiPartParser,)
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         # Before anything looks into the form: signing in by session does, for the CSRF token.

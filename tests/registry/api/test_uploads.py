@@ -143,7 +143,7 @@ def test_a_form_without_its_file(script: Any, body: dict[str, str]) -> None:
 
 
 def test_json_is_no_form(script: Any) -> None:
-    assert script.post(ADDRESS, [1], format="json").status_code == 400
+    assert script.post(ADDRESS, [1], format="json").status_code == 415
 
 
 def test_a_page_needs_its_csrf_token(alice: User) -> None:
