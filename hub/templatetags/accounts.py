@@ -42,7 +42,7 @@ def scope_names(scopes: Iterable[str]) -> list[str]:
 
 @register.filter
 def browser_name(user_agent: str) -> str:
-    """As people say it, "Firefox, Windows", from a User-Agent; its beginning where it is unknown."""
+    """As people say it, "Firefox, Windows", from a User-Agent; its beginning where unknown."""
     browser = next((name for sign, name in BROWSERS.items() if sign in user_agent), "")
     system = next((name for sign, name in SYSTEMS.items() if sign in user_agent), "")
     known = ", ".join(filter(None, (browser, system)))
