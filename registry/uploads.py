@@ -1,32 +1,24 @@
 """Files on their way in: begun, gone on with at any byte, finished, cancelled.
 
-What the disk has is the truth: the size of the received file is where an upload goes on, so that a
-killed process or a broken connection costs nothing that was written. One connection writes at a
-time, held by a lock of the kernel's, which the death of its process lets go of. A part with a
-checksum counts once it is checked: until then a mark beside the file says where it began.
+The bytes themselves are `registry.receiving`'s, which knows where an upload goes on; the row
+follows.
 """
 
-import errno
-import fcntl
-import hashlib
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import uuid_utils.compat as uuid_utils
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Sum
+from django.db.models import Q, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from registry import audit, storage
+from registry import audit, receiving, storage
 from registry.blobs import free_after_commit
 from registry.errors import (
     BadFileName,
@@ -35,40 +27,29 @@ from registry.errors import (
     HasFile,
     HubError,
     TooManyUploads,
-    UploadBusy,
     UploadExpired,
     UploadNotReady,
     UploadQuotaUsedUp,
     UploadTooLarge,
-    UploadTooLong,
-    WrongChecksum,
     WrongOffset,
 )
 from registry.ingest import start_ingest
 from registry.jobs import JobFinished, cancel_job
 from registry.models import File, Upload, User, Version
 from registry.permissions import Action, require
+from registry.receiving import Body, Checksum
 
-BLOCK: Final = 256 << 10
-# A power cut costs at most this much; a killed process costs nothing.
-SYNCED_EVERY: Final = 64 << 20
 MAX_NAME: Final = 200
-ALGORITHMS: Final = ("sha256", "sha1", "md5")  # tus asks for sha1; none of them is for secrets
-# Not yet files of a version, and taking up the disk.
-UNFINISHED: Final = (Upload.State.RECEIVING, Upload.State.RECEIVED, Upload.State.CHECKING)
+# Not files of a version, and taking up the disk all the same.
+UNFINISHED: Final = Q(
+    state__in=[
+        Upload.State.RECEIVING,
+        Upload.State.RECEIVED,
+        Upload.State.CHECKING,
+        Upload.State.FAILED,
+    ]
+) | Q(state=Upload.State.READY, version=None)
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-
-
-class Body(Protocol):
-    """A request's raw body. May raise OSError where the connection breaks."""
-
-    def read(self, size: int, /) -> bytes: ...
-
-
-@dataclass(frozen=True)
-class Checksum:
-    algorithm: str
-    digest: bytes
 
 
 # --- Verbs ----------------------------------------------------------------------------------------
@@ -113,16 +94,21 @@ def append(
     """
     require(Action.UPLOAD, by=by, creator=upload.owner)
     _require_receiving(upload)
-    with _sole_writer(upload) as file:
-        start = _settled_size(upload, file)
+    with receiving.sole_writer(upload.pk) as file:
+        # The one before us may just have finished or cancelled it.
+        upload.refresh_from_db(fields=["state", "offset"])
+        _require_receiving(upload)
+        start = receiving.settled_size(upload.pk, file)
         if offset != start:
             raise WrongOffset(given=offset, expected=start)
         # A body may take minutes, and there are fewer connections than threads.
         _lend_connection_back()
         if checksum is None:
-            end = _write(file, body, start, upload.size, None)
+            end = receiving.write(file, body, start, upload.size)
         else:
-            end = _write_checked(upload, file, body, start, checksum)
+            end = receiving.write_checked(
+                file, body, start, upload.size, upload=upload.pk, checksum=checksum
+            )
     if end > start and not _note(upload, end) and _is_gone(upload):
         raise UploadExpired
     if end == upload.size:
@@ -192,12 +178,7 @@ def received_size(upload: Upload) -> int:
         raise UploadExpired
     if upload.state != Upload.State.RECEIVING:
         return upload.offset
-    try:
-        size = storage.received(upload.pk).stat().st_size
-    except FileNotFoundError:
-        return 0
-    begun = _begun_at(upload)
-    return min(size, upload.size) if begun is None else min(size, begun)
+    return min(receiving.size_on_disk(upload.pk), upload.size)
 
 
 def checked_name(name: str) -> str:
@@ -226,7 +207,7 @@ def _check_disk(size: int) -> None:
 
 
 def _check_quotas(owner: User, size: int) -> None:
-    unfinished = Upload.objects.filter(owner=owner, state__in=UNFINISHED)
+    unfinished = Upload.objects.filter(UNFINISHED, owner=owner)
     if unfinished.count() >= settings.UPLOADS_UNFINISHED:
         raise TooManyUploads(most=settings.UPLOADS_UNFINISHED)
     under_way = unfinished.aggregate(sum=Sum("size"))["sum"] or 0
@@ -238,28 +219,7 @@ def _check_quotas(owner: User, size: int) -> None:
         raise UploadQuotaUsedUp(used=used, wanted=size, most=settings.STORAGE_BYTES_PER_USER)
 
 
-# --- Writing --------------------------------------------------------------------------------------
-
-
-@contextmanager
-def _sole_writer(upload: Upload) -> Iterator[int]:
-    """The received file's descriptor, locked. Raises UploadBusy, UploadExpired."""
-    path = storage.received(upload.pk)
-    try:
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except FileNotFoundError:  # its folder is gone
-        raise UploadExpired from None
-    try:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UploadBusy from None
-        # The one before us may just have finished or cancelled it.
-        upload.refresh_from_db(fields=["state", "offset"])
-        _require_receiving(upload)
-        yield file
-    finally:
-        os.close(file)
+# --- The row --------------------------------------------------------------------------------------
 
 
 def _require_receiving(upload: Upload) -> None:
@@ -267,84 +227,6 @@ def _require_receiving(upload: Upload) -> None:
         raise UploadExpired
     if upload.state != Upload.State.RECEIVING:
         raise UploadNotReady(state=upload.get_state_display())
-
-
-def _settled_size(upload: Upload, file: int) -> int:
-    """Under the lock: a checked part that its process did not live to check is taken away."""
-    if (begun := _begun_at(upload)) is not None and begun < os.fstat(file).st_size:
-        os.ftruncate(file, begun)
-    _mark(upload).unlink(missing_ok=True)
-    return os.fstat(file).st_size
-
-
-def _write_checked(upload: Upload, file: int, body: Body, start: int, checksum: Checksum) -> int:
-    _mark(upload).write_text(str(start))
-    digest = hashlib.new(checksum.algorithm, usedforsecurity=False)
-    try:
-        end = _write(file, body, start, upload.size, digest.update)
-        if digest.digest() != checksum.digest:
-            raise WrongChecksum(algorithm=checksum.algorithm)
-    except BaseException:
-        os.ftruncate(file, start)
-        raise
-    finally:
-        _mark(upload).unlink(missing_ok=True)
-    return end
-
-
-def _write(
-    file: int, body: Body, start: int, size: int, update: Callable[[bytes], None] | None
-) -> int:
-    """Copy the body to the file from `start` on; returns where it ends. Synced on the way."""
-    end = synced = start
-    while block := _next_block(body):
-        if end + len(block) > size:
-            os.ftruncate(file, start)
-            raise UploadTooLong(size=size)
-        if update is not None:
-            update(block)
-        _write_block(file, block, end)
-        end += len(block)
-        if end - synced >= SYNCED_EVERY:
-            os.fdatasync(file)
-            synced = end
-    os.fdatasync(file)
-    return end
-
-
-def _next_block(body: Body) -> bytes:
-    """Empty at the end, and where the connection breaks: the client will come again."""
-    try:
-        return body.read(BLOCK)
-    except OSError:
-        return b""
-
-
-def _write_block(file: int, block: bytes, at: int) -> None:
-    view = memoryview(block)
-    try:
-        while view:
-            written = os.pwrite(file, view, at)
-            view, at = view[written:], at + written
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFull from error
-        raise
-
-
-def _mark(upload: Upload) -> Path:
-    """Says where a part begins that is not checked yet."""
-    return storage.incoming(upload.pk) / "unchecked-from"
-
-
-def _begun_at(upload: Upload) -> int | None:
-    with suppress(FileNotFoundError):
-        # Killed between making it and writing to it: nothing was received after it either.
-        return int(_mark(upload).read_text() or storage.received(upload.pk).stat().st_size)
-    return None
-
-
-# --- The row --------------------------------------------------------------------------------------
 
 
 def _note(upload: Upload, offset: int) -> bool:

@@ -153,7 +153,7 @@ def signed_file(request: HttpRequest, signature: str, name: str) -> HttpResponse
     try:
         file = downloads.file_of_signature(signature)
     except downloads.NotThere:
-        sentence = "This address has expired. Ask for the download again."
+        sentence = _("This address has expired. Ask for the download again.")
         return JsonResponse({"error": sentence}, status=HTTPStatus.FORBIDDEN)
     response = _bytes(request, file)
     response["Content-Disposition"] = downloads.disposition(file)

@@ -24,7 +24,7 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from registry import uploads
+from registry import receiving, uploads
 from registry.api.errors import Issues, issue
 from registry.api.uploads import (
     Receive,
@@ -78,7 +78,7 @@ class TusView(UploadView):
         response["Tus-Version"] = VERSION
         response["Tus-Extension"] = EXTENSIONS
         response["Tus-Max-Size"] = str(settings.UPLOAD_MAX_BYTES)
-        response["Tus-Checksum-Algorithm"] = ",".join(uploads.ALGORITHMS)
+        response["Tus-Checksum-Algorithm"] = ",".join(receiving.ALGORITHMS)
         return response
 
     def handle_exception(self, error: Exception) -> Response:
@@ -192,7 +192,7 @@ def _progressed(response: Response, upload: Upload, offset: int) -> Response:
 
 
 @contextmanager
-def _body(request: HttpRequest) -> Iterator[uploads.Body]:
+def _body(request: HttpRequest) -> Iterator[receiving.Body]:
     """The raw body. A connection that falls silent is given up: a lost one says nothing at all."""
     socket = request.META.get("gunicorn.socket")
     if socket is not None:
@@ -240,22 +240,22 @@ def metadata_of(header: str) -> dict[str, str]:
     return words
 
 
-def checksum_of(header: str) -> uploads.Checksum | None:
+def checksum_of(header: str) -> receiving.Checksum | None:
     """`sha256 BASE64`; None where there is none. Raises Issues."""
     if not header:
         return None
     algorithm, _space, digest = header.partition(" ")
-    if algorithm not in uploads.ALGORITHMS:
+    if algorithm not in receiving.ALGORITHMS:
         raise Issues(
             [
                 issue(
                     "Upload-Checksum",
                     _("An algorithm that the hub does not know."),
-                    options=uploads.ALGORITHMS,
+                    options=receiving.ALGORITHMS,
                 )
             ]
         )
     try:
-        return uploads.Checksum(algorithm, base64.b64decode(digest, validate=True))
+        return receiving.Checksum(algorithm, base64.b64decode(digest, validate=True))
     except binascii.Error:
         raise Issues([issue("Upload-Checksum", _("The digest is not base64."))]) from None

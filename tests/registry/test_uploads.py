@@ -6,13 +6,21 @@ from datetime import timedelta
 import pytest
 from django.test import TestCase
 from django.utils import timezone
+from pytest_django.fixtures import Settings
 
 from registry import storage
-from registry.errors import BadFileName, NotAllowed, UploadExpired, WrongChecksum, WrongOffset
+from registry.errors import (
+    BadFileName,
+    NotAllowed,
+    TooManyUploads,
+    UploadExpired,
+    WrongChecksum,
+    WrongOffset,
+)
 from registry.models import AuditEvent, Job, Upload, User
+from registry.receiving import Checksum
 from registry.sweep import sweep
 from registry.uploads import (
-    Checksum,
     append,
     cancel_upload,
     checked_name,
@@ -132,7 +140,7 @@ class TestAppending:
 @pytest.mark.django_db
 def test_a_large_part_is_synced_on_its_way(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[int] = []
-    monkeypatch.setattr("registry.uploads.SYNCED_EVERY", 1 << 20)
+    monkeypatch.setattr("registry.receiving.SYNCED_EVERY", 1 << 20)
     monkeypatch.setattr("os.fdatasync", synced.append)
     content = bytes(3 << 20)
     upload = create_upload(by=alice, name="ink.pt", size=len(content) + 1)
@@ -161,3 +169,14 @@ def test_the_sweep_takes_what_nobody_went_on_with(alice: User) -> None:
     assert sweep()["expired uploads"] == 1
     assert not Upload.objects.exists()
     assert not storage.incoming(upload.pk).exists()
+
+
+@pytest.mark.django_db
+def test_what_was_checked_and_not_used_takes_room_too(alice: User, settings: Settings) -> None:
+    settings.UPLOADS_UNFINISHED = 1
+    upload = create_upload(by=alice, name="ink.pt", size=10)
+    Upload.objects.update(state=Upload.State.READY, offset=10)
+    with pytest.raises(TooManyUploads):
+        create_upload(by=alice, name="ink.pt", size=10)
+    cancel_upload(upload=upload, by=alice)
+    create_upload(by=alice, name="ink.pt", size=10)

@@ -13,7 +13,7 @@ from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from registry import storage, uploads
+from registry import receiving, storage
 from registry.api_keys import create_api_key
 from registry.models import Job, Scope, Upload, User
 from tests.factories import CheckedVersionFactory, NetworkFactory, VersionFactory
@@ -342,7 +342,7 @@ def test_a_process_killed_amidst_a_part_with_a_checksum(tus: Any) -> None:
     # As the killed one leaves it: bytes that nobody has checked, and the mark of where they begin.
     with storage.received(upload.pk).open("ab") as file:
         file.write(b"x" * 50)
-    uploads._mark(upload).write_text("100")
+    receiving.mark(upload.pk).write_text("100")
     assert head(tus, address)["Upload-Offset"] == "100"
     assert send(tus, address, 100, CONTENT[100:]).status_code == 204
     assert storage.received(upload.pk).read_bytes() == CONTENT
