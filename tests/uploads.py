@@ -1,13 +1,18 @@
 """Uploads for tests: received as the upload endpoints leave them, and checked as a worker would."""
 
 import json
+import math
 import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from django.core.files.storage import default_storage
 
 from registry import storage
+from registry.formats.hypernetwork import Epoch, Hypernetwork, HypernetworkSpec
+from registry.formats.tensor import DType, Tensor
+from registry.formats.writer import write_portable, write_training
 from registry.ingest import start_ingest
 from registry.models import Blob, File, Upload, User, Version
 from tests.factories import UploadFactory
@@ -49,6 +54,40 @@ def ingested(
     run_waiting_jobs()
     upload.refresh_from_db()
     return upload
+
+
+def large_file(path: Path, *, dropout: bool = False) -> Path:
+    """A network of 17.8 MB, or more with dropout: enough to be met in the middle of reading."""
+    structure = (1, 1, 1) if dropout else (1, 1)
+    spec = HypernetworkSpec(
+        name=path.stem,
+        layer_structure=structure,
+        dropout_structure=(0, 0.3, 0) if dropout else (0, 0),
+        activate_output=False,
+    )
+    random = np.random.default_rng(0)
+    modules = {}
+    for dim in (768, 1280):
+        halves = [
+            {
+                f"linear.{layer.index}.{name}": _tensor(shape, random)
+                for layer in spec.layout(dim)
+                for name, shape in layer.parameters.items()
+            }
+            for _ in "kv"
+        ]
+        modules[dim] = (halves[0], halves[1])
+    hypernetwork = Hypernetwork(spec=spec, modules=modules, epoch=Epoch.DROPOUT_STRUCTURE)
+    with path.open("wb") as out:
+        write_training(hypernetwork, out, stem=path.stem) or write_portable(
+            hypernetwork, out, stem=path.stem
+        )
+    return path
+
+
+def _tensor(shape: tuple[int, ...], random: np.random.Generator) -> Tensor:
+    numbers = (random.standard_normal(math.prod(shape)) * 0.02).astype("<f4")
+    return Tensor(DType.FP32, shape, memoryview(numbers.tobytes()))
 
 
 def served(file: File) -> bytes:
