@@ -1,31 +1,19 @@
-"""Django's admin: for looking things up, and for what has no page of its own."""
+"""People, their keys, and what was done."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.contrib import admin
-from django.db.models import Model
 from django.forms import ModelForm
 from django.http import HttpRequest
 
 from registry import audit
+from registry.admin.base import ReadOnlyAdmin, is_staff
 from registry.models import ApiKey, AuditEvent, User
 
 if TYPE_CHECKING:  # generic for the type checker only
-    AnyAdmin = admin.ModelAdmin[Any]
     UserModelAdmin = admin.ModelAdmin[User]
 else:
-    AnyAdmin = UserModelAdmin = admin.ModelAdmin
-
-
-class ReadOnlyAdmin(AnyAdmin):
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
+    UserModelAdmin = admin.ModelAdmin
 
 
 @admin.register(User)
@@ -42,6 +30,13 @@ class UserAdmin(UserModelAdmin):
     readonly_fields = (
         *("username", "email", "blocked_at", "blocked_reason", "date_joined", "last_login"),
     )
+
+    # Staff look; roles and activity are for superusers to change.
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return is_staff(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return is_staff(request)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -71,4 +66,3 @@ class AuditEventAdmin(ReadOnlyAdmin):
     list_filter = ("action",)
     search_fields = ("target", "request_id", "actor__username")
     list_select_related = ("actor",)
-    show_full_result_count = False
