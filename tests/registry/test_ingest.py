@@ -1,6 +1,7 @@
 """From an upload to a checked draft, step by step, with the real sandbox."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.files.storage import default_storage
@@ -161,11 +162,11 @@ def test_a_version_takes_one_file(draft: Version) -> None:
 
 
 def test_a_drafts_file_can_be_taken_out_again(
-    draft: Version, django_capture_on_commit_callbacks: object
+    draft: Version, django_capture_on_commit_callbacks: Any
 ) -> None:
     alice = draft.network.creator
     ingested(PLAIN, owner=alice, version=draft)
-    with django_capture_on_commit_callbacks(execute=True):  # type: ignore[operator]
+    with django_capture_on_commit_callbacks(execute=True):
         remove_file(version=draft, by=alice)
     assert not stored_keys()
     upload = ingested(DROPOUT, owner=alice, version=draft)
@@ -334,3 +335,23 @@ def test_nobody_attaches_an_upload_to_what_is_not_theirs(draft: Version, bob: Us
 def test_a_network_is_not_needed_to_check_a_file(alice: User) -> None:
     NetworkFactory(creator=alice)
     assert ingested(FIXTURES / "legacy_stream.pt", owner=alice).state == Upload.State.READY
+
+
+def test_an_object_store_holds_the_same_bytes(
+    draft: Version,
+    malicious: bytes,
+    object_store: str,
+    django_capture_on_commit_callbacks: Any,
+) -> None:
+    alice = draft.network.creator
+    ingested(DROPOUT, owner=alice, version=draft)
+    assert draft.files.count() == 3
+    for file in draft.files.all():
+        assert hash_bytes(served(file)).sha256 == file.sha256
+    assert stored_keys() == {blob.key for blob in Blob.objects.all()}
+
+    refused = ingested(malicious, owner=alice)
+    assert default_storage.open(f"quarantine/{refused.pk}").read() == malicious
+    with django_capture_on_commit_callbacks(execute=True):
+        delete_version(version=draft, by=alice)
+    assert not stored_keys()
