@@ -92,6 +92,31 @@ class Deployment:
             "nginx", [NGINX, "-p", str(self.folder), "-e", log, "-c", f"{self.folder}/nginx.conf"]
         )
 
+    def start_everything(self) -> None:
+        """Prepare, then each of our services, then nginx; back when all of it is ready."""
+        prepared = subprocess.run(
+            self.command("prepare"),
+            cwd=CHECKOUT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+        )
+        assert prepared.returncode == 0, prepared.stderr
+        for port in self.web:
+            command = [
+                word.replace("0.0.0.0:8000", f"127.0.0.1:{port}") for word in self.command("web")
+            ]
+            self.start(f"web-{port}", command)
+        for service in OURS[1:]:
+            self.start(service, self.command(service))
+        self.start_nginx()
+
+        ready = f"http://localhost:{self.nginx}/readyz"
+        try:
+            until(lambda: status(ready) == 200, "everything to be ready")
+        except AssertionError:
+            pytest.fail(self.said())
+
     def get(self, path: str, **headers: str) -> Any:
         url = f"http://localhost:{self.nginx}{path}"
         with urlopen(Request(url, headers=headers), timeout=30) as answer:  # noqa: S310
@@ -126,6 +151,7 @@ def deployment(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> It
         folder, {**base, **shared, **ours}, (free_port(), free_port()), nginx, {}
     )
     try:
+        deployment.start_everything()
         yield deployment
     finally:
         for process in reversed(deployment.processes.values()):
@@ -133,28 +159,6 @@ def deployment(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> It
 
 
 def test_the_whole_of_it_starts_and_is_ready(deployment: Deployment) -> None:
-    prepared = subprocess.run(
-        deployment.command("prepare"),
-        cwd=CHECKOUT,
-        env=deployment.environment,
-        capture_output=True,
-        text=True,
-    )
-    assert prepared.returncode == 0, prepared.stderr
-    for port in deployment.web:
-        command = [
-            word.replace("0.0.0.0:8000", f"127.0.0.1:{port}") for word in deployment.command("web")
-        ]
-        deployment.start(f"web-{port}", command)
-    for service in OURS[1:]:
-        deployment.start(service, deployment.command(service))
-    deployment.start_nginx()
-
-    ready = f"http://localhost:{deployment.nginx}/readyz"
-    try:
-        until(lambda: status(ready) == 200, "everything to be ready")
-    except AssertionError:
-        pytest.fail(deployment.said())
     _, body = deployment.get("/readyz")
     parts = json.loads(body)["parts"]
     assert all(part["ok"] for part in parts.values())
