@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from registry import audit, blobs, storage, tagging, uploads
 from registry.endings import UNDER_WAY, quarantine_key
@@ -69,6 +70,14 @@ def _delete_upload(upload: Upload) -> bool:
     return True
 
 
+def stranded_uploads() -> int:
+    """Uploads that wait for a job which has ended: they can be checked again."""
+    ended = [Job.State.DONE, Job.State.FAILED, Job.State.CANCELLED]
+    stranded = Upload.objects.filter(state__in=UNDER_WAY, job__state__in=ended)
+    reason = _("Its check was lost. Ask for it again.")
+    return stranded.update(state=Upload.State.FAILED, reason=reason, updated_at=timezone.now())
+
+
 def stuck_versions() -> int:
     """Drafts that wait for an upload which has come to its end without telling them."""
     waiting = Version.objects.filter(status=Version.Status.PROCESSING).exclude(
@@ -100,8 +109,7 @@ def _uploads_with_bytes(names: list[str]) -> set[str]:
 def ended_holds() -> int:
     """Blobs held for uploads that have ended: nobody will make files of them."""
     ended = Upload.held_blobs.through.objects.exclude(upload__state__in=UNDER_WAY)
-    count, _ = ended.delete()
-    return count
+    return ended.delete()[0]
 
 
 def unused_blobs() -> int:
@@ -172,6 +180,7 @@ BROOMS: Final[Mapping[str, Callable[[], int]]] = {
     "whole uploads": uploads.start_forgotten,
     "expired uploads": expired_uploads,
     "old quarantine": old_quarantine,
+    "stranded uploads": stranded_uploads,
     "stuck versions": stuck_versions,
     "working folders": working_folders,
     "ended holds": ended_holds,

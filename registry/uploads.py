@@ -144,10 +144,12 @@ def finish_upload(*, upload: Upload) -> Upload:
 def cancel_upload(*, upload: Upload, by: User | None, reason: str = "") -> None:
     """Drop what came, and stop the check. Raises Forbidden; UploadNotReady when it has ended."""
     require(Action.UPLOAD, by=by, creator=upload.owner)
+    upload.refresh_from_db()
+    if upload.state in (Upload.State.RECEIVED, Upload.State.CHECKING):
+        # Not under the upload's lock: a worker locks the job first, then the upload.
+        return _cancel_check(upload, by, reason)
     with transaction.atomic():
         upload = Upload.objects.select_for_update(no_key=True).get(pk=upload.pk)
-        if upload.state in (Upload.State.RECEIVED, Upload.State.CHECKING):
-            return _cancel_check(upload, by, reason)
         unused = upload.state == Upload.State.READY and upload.version_id is None
         if not unused and upload.state not in (Upload.State.RECEIVING, Upload.State.FAILED):
             raise UploadNotReady(state=upload.get_state_display())

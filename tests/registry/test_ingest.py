@@ -1,5 +1,7 @@
 """From an upload to a checked draft, step by step, with the real sandbox."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +9,9 @@ import pytest
 from django.core.files.storage import default_storage
 from django.utils import timezone
 
-from registry import ingest, opinions, storage
+from registry import ingest, opinions, steps, storage
 from registry.errors import HasFile, UploadNotReady
+from registry.formats.flavors import Flavor
 from registry.formats.hashes import hash_bytes
 from registry.ingest import STEPS, attach_upload, start_ingest
 from registry.inspection import inspect
@@ -36,6 +39,11 @@ def draft(alice: User) -> Version:
 @pytest.fixture
 def malicious() -> bytes:
     return next(t for t in TECHNIQUES if t.rule == "pickle-global").build()
+
+
+def with_step(name: str, work: Callable[[steps.Ingest], None]) -> tuple[ingest.Step, ...]:
+    """The steps, but for one that does something else."""
+    return tuple(replace(step, work=work) if step.name == name else step for step in STEPS)
 
 
 def test_an_accepted_upload_becomes_the_files_and_facts_of_its_version(draft: Version) -> None:
@@ -194,10 +202,7 @@ def test_an_ingest_goes_on_after_the_last_finished_step(
     def stop(_: object) -> None:
         raise RuntimeError("the worker is gone")
 
-    broken = tuple(
-        step if n < done else ingest.Step(step.name, step.label, step.share, stop)
-        for n, step in enumerate(STEPS)
-    )
+    broken = tuple(step if n < done else replace(step, work=stop) for n, step in enumerate(STEPS))
     with monkeypatch.context() as patch:
         patch.setattr(ingest, "STEPS", broken)
         job = start_ingest(upload=upload)
@@ -206,11 +211,11 @@ def test_an_ingest_goes_on_after_the_last_finished_step(
     ran: list[str] = []
 
     def watched(step: ingest.Step) -> ingest.Step:
-        def work(one: ingest.Ingest) -> None:
+        def work(one: steps.Ingest) -> None:
             ran.append(step.name)
             step.work(one)
 
-        return ingest.Step(step.name, step.label, step.share, work)
+        return replace(step, work=work)
 
     monkeypatch.setattr(ingest, "STEPS", tuple(map(watched, STEPS)))
     run_waiting_jobs()
@@ -221,12 +226,16 @@ def test_an_ingest_goes_on_after_the_last_finished_step(
     assert draft.files.count() == 3
 
 
-def test_a_flavour_that_got_lost_is_written_again(draft: Version) -> None:
-    upload = ingested(PLAIN, owner=draft.network.creator)
-    (storage.incoming(upload.pk) / "portable").unlink()
-    Upload.objects.filter(pk=upload.pk).update(step="check")
-    attach_upload(upload=upload, version=draft, by=draft.network.creator)
-    run_waiting_jobs()
+def test_a_flavour_that_got_lost_is_written_again(
+    draft: Version, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def check_and_lose(one: steps.Ingest) -> None:
+        steps.check(one)
+        one.output(Flavor.PORTABLE).unlink()
+
+    monkeypatch.setattr(ingest, "STEPS", with_step("check", check_and_lose))
+    upload = ingested(PLAIN, owner=draft.network.creator, version=draft)
+    assert upload.state == Upload.State.READY
     assert draft.files.count() == 2
 
 
@@ -309,19 +318,75 @@ def test_a_version_deleted_meanwhile_gets_nothing(
     alice = draft.network.creator
     upload = received(PLAIN, owner=alice, version=draft)
 
-    def delete_first(one: ingest.Ingest) -> None:
+    def delete_first(one: steps.Ingest) -> None:
         delete_version(version=draft, by=alice)
         one.upload.refresh_from_db(fields=["version"])
-        ingest.write_facts(one)
+        steps.write_facts(one)
 
-    steps = (*STEPS[:-1], ingest.Step("facts", "", 5, delete_first))
-    monkeypatch.setattr(ingest, "STEPS", steps)
+    monkeypatch.setattr(ingest, "STEPS", with_step("facts", delete_first))
     start_ingest(upload=upload)
     run_waiting_jobs()
     upload.refresh_from_db()
     assert upload.state == Upload.State.CANCELLED
     assert not Version.objects.filter(pk=draft.pk).exists()
     assert not upload.held_blobs.exists()
+
+
+def test_what_failed_on_our_side_can_be_checked_again(
+    draft: Version,
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: Any,
+) -> None:
+    """The disk was full in all three attempts; then there is room again."""
+
+    def fail(_: steps.Ingest) -> None:
+        raise OSError("No space left on device")
+
+    upload = received(PLAIN, owner=draft.network.creator, version=draft)
+    job = start_ingest(upload=upload)
+    with monkeypatch.context() as patch:
+        patch.setattr(ingest, "STEPS", with_step("facts", fail))
+        for _attempt in range(3):
+            with django_capture_on_commit_callbacks(execute=True):
+                Job.objects.filter(pk=job.pk).update(run_after=None)
+                run_waiting_jobs()
+    upload.refresh_from_db()
+    draft.refresh_from_db()
+    assert (upload.state, draft.status) == (Upload.State.FAILED, Version.Status.DRAFT)
+    assert "on our side" in upload.reason
+    assert not stored_keys() and storage.received(upload.pk).exists()
+
+    start_ingest(upload=upload)
+    run_waiting_jobs()
+    upload.refresh_from_db()
+    assert upload.state == Upload.State.READY
+    assert draft.files.count() == 2
+
+
+def test_it_can_be_attached_before_the_job_that_checked_it_has_ended(
+    draft: Version, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = draft.network.creator
+    upload = received(PLAIN, owner=alice)
+    keep = ingest._keep
+
+    def attach_at_once(one: steps.Ingest, step: ingest.Step) -> None:
+        keep(one, step)
+        if step.name == "write" and one.upload.version is None:
+            attach_upload(upload=one.upload, version=draft, by=alice)
+
+    monkeypatch.setattr(ingest, "_keep", attach_at_once)
+    start_ingest(upload=upload)
+    assert len(run_waiting_jobs()) == 2
+    assert draft.files.count() == 2
+
+
+def test_the_file_of_a_deleted_version_is_not_attached_again(draft: Version) -> None:
+    alice = draft.network.creator
+    upload = ingested(PLAIN, owner=alice, version=draft)
+    delete_version(version=draft, by=alice)
+    with pytest.raises(UploadNotReady):
+        attach_upload(upload=upload, version=VersionFactory(network__creator=alice), by=alice)
 
 
 def test_nobody_attaches_an_upload_to_what_is_not_theirs(draft: Version, bob: User) -> None:

@@ -99,6 +99,19 @@ def test_quarantine_ends_after_its_time(alice: User, swept: Any) -> None:
     assert not default_storage.exists(f"quarantine/{upload.pk}")
 
 
+def test_an_upload_whose_job_ended_without_it_can_be_checked_again(alice: User, swept: Any) -> None:
+    upload = received(PLAIN, owner=alice)
+    job = start_ingest(upload=upload)
+    Job.objects.filter(pk=job.pk).update(state="done", ended_at=timezone.now())
+    assert swept() == {"stranded uploads": 1}
+    upload.refresh_from_db()
+    assert upload.state == Upload.State.FAILED and upload.reason
+    start_ingest(upload=upload)
+    run_waiting_jobs()
+    upload.refresh_from_db()
+    assert upload.state == Upload.State.READY
+
+
 def test_a_draft_whose_upload_ended_silently_is_a_draft_again(swept: Any) -> None:
     stuck = VersionFactory(status=Version.Status.PROCESSING)
     waiting = VersionFactory(status=Version.Status.PROCESSING)

@@ -2,6 +2,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -15,15 +16,16 @@ class FaultyConfig(AppConfig):
     name = "tests.registry.faulty"
 
     def ready(self) -> None:
-        from registry import ingest
+        from registry import ingest, steps
 
         ingest.STEPS = tuple(map(_step, ingest.STEPS))  # type: ignore[misc]
         ingest.finish = _around("end", ingest.finish)  # type: ignore[attr-defined]
-        ingest.Ingest._progress = _around("read", ingest.Ingest._progress, "during")  # type: ignore[method-assign]
+        follow = _around("read", steps.Ingest._progress, "during")
+        steps.Ingest._progress = follow  # type: ignore[method-assign]
 
 
 def _step(step: Any) -> Any:
-    return type(step)(step.name, step.label, step.share, _around(step.name, step.work))
+    return replace(step, work=_around(step.name, step.work))
 
 
 def _around(name: str, work: Callable[..., Any], before: str = "before") -> Callable[..., Any]:
