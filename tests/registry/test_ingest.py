@@ -1,5 +1,6 @@
 """From an upload to a checked draft, step by step, with the real sandbox."""
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,13 +17,14 @@ from registry.formats.hashes import hash_bytes
 from registry.ingest import STEPS, attach_upload, start_ingest
 from registry.inspection import inspect
 from registry.models import AuditEvent, Blob, File, Job, Upload, User, Version
-from registry.networks import take_down_network
+from registry.networks import delete_network, take_down_network
 from registry.opinions import Says
 from registry.publishing import publish_version
 from registry.versions import delete_version, remove_file
 from tests.factories import NetworkFactory, VersionFactory
 from tests.jobs import run_waiting_jobs
 from tests.registry.formats.hostile.catalogue import TECHNIQUES
+from tests.threads import at_once
 from tests.uploads import FIXTURES, INDEX, ingested, received, served, stored_keys
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_files")]
@@ -420,3 +422,30 @@ def test_an_object_store_holds_the_same_bytes(
     with django_capture_on_commit_callbacks(execute=True):
         delete_version(version=draft, by=alice)
     assert not stored_keys()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("delete", [delete_network, delete_version], ids=["network", "version"])
+def test_what_is_deleted_during_its_ingest_leaves_nothing(
+    alice: User, delete: Callable[..., object]
+) -> None:
+    """At every moment of it: nobody is stuck, nothing is published, no byte is left behind."""
+    for moment in range(8):
+        version = VersionFactory(network__creator=alice)
+        upload = received(PLAIN, owner=alice, version=version)
+        start_ingest(upload=upload)
+
+        def delete_later(moment: int = moment, version: Version = version) -> None:
+            time.sleep(moment * 0.04)
+            what = version.network if delete is delete_network else version
+            delete(**{what._meta.model_name or "": what, "by": alice})
+
+        results = at_once(run_waiting_jobs, delete_later)
+        assert not [each for each in results if isinstance(each, Exception)]
+        run_waiting_jobs()
+        upload.refresh_from_db()
+        assert upload.state in (Upload.State.CANCELLED, Upload.State.READY)
+        assert upload.version is None
+        assert not Version.objects.exists() and not File.objects.exists()
+        assert not stored_keys() and not Blob.objects.exists()
+        assert not Job.objects.unfinished().exists()
