@@ -14,6 +14,7 @@ from registry.abnormal_ends import Killed, TimedOut, Unavailable
 from registry.endings import Ended, keep_findings, quarantine_key
 from registry.errors import HasFile, StorageTrouble
 from registry.facts import file_of, fill, original_of, printable, served_stem
+from registry.formats.errors import Finding as Found
 from registry.formats.errors import Severity
 from registry.formats.flavors import Flavor
 from registry.formats.report import Report
@@ -54,8 +55,12 @@ class Ingest:
 
     @property
     def stem(self) -> str:
-        digest = self.upload.report["sha256"]
-        return stem_of(self.upload.name, fallback=f"hypernetwork-{digest[:10]}")
+        return stem_of(self.upload.name, fallback=f"hypernetwork-{self.sha256[:10]}")
+
+    @property
+    def sha256(self) -> str:
+        """Of the bytes as they came, by the first step."""
+        return str(self.upload.report["sha256"])
 
     @property
     def report(self) -> Report:
@@ -82,6 +87,10 @@ class Ingest:
             new_stem=served_stem(self.stem, flavors[0]),
             on_progress=self._progress,
         )
+        if report.hashes.get("sha256", self.sha256) != self.sha256:
+            raise Failed(
+                _("The uploaded bytes changed while they were checked. Upload them again.")
+            )
         passing = report.refusal is not None and report.refusal.rule in PASSING
         if passing and self.run.job.attempt < self.run.job.max_attempts:
             raise SandboxTrouble(report.refusal)
@@ -103,7 +112,10 @@ def hash_received(ingest: Ingest) -> None:
         raise Failed(_("The uploaded bytes are not there any more. Upload them again.")) from None
     promised = upload.report.get("received_sha256", digest)
     if size != upload.size or digest != promised:
-        raise Ended(Upload.State.REFUSED, _("The file was damaged on its way. Upload it again."))
+        message = _("The file was damaged on its way. Upload it again.")
+        data = {"size": size, "sha256": digest, "promised_sha256": promised}
+        damaged = Found("upload-damaged", Severity.MALFORMED, message, data)
+        raise Ended(Upload.State.REFUSED, message, (damaged,))
     upload.report["sha256"] = digest
 
 
@@ -111,8 +123,6 @@ def read_upload(ingest: Ingest) -> None:
     """In the sandbox. What is accepted is written in the same pass: each weight is read once."""
     ingest.opinions = Opinions(ingest.path)
     report = ingest.write(Flavor.PORTABLE, Flavor.SAFETENSORS)
-    if report.accepted and report.hashes["sha256"] != ingest.upload.report["sha256"]:
-        raise Failed(_("The uploaded bytes changed while they were checked. Upload them again."))
     reading = printable(report.as_dict())
     ingest.upload.report |= {"reading": reading, "files": reading["files"]}
 

@@ -97,18 +97,20 @@ def make_alias(*, name: str, of: Tag, by: User | None) -> Tag:
     require(Action.MANAGE_TAGS, by=by)
     name, _namespace = split_tag(name)
     _check(name)
-    Tag.objects.get_or_create(name=name)
-    rows = Tag.objects.filter(name__in=[name, of.name]).order_by("pk").select_for_update()
-    locked = {tag.name: tag for tag in rows}
-    tag, of = locked[name], locked[of.name]
-    if of.alias_of_id is not None or tag == of:
+    alias, _created = Tag.objects.get_or_create(name=name)
+    # Networks before tags, as whoever publishes one locks them.
+    carrying = list(alias.networks.order_by("pk").select_for_update(of=("self",), no_key=True))
+    rows = Tag.objects.filter(pk__in=[alias.pk, of.pk]).order_by("pk").select_for_update()
+    locked = {tag.pk: tag for tag in rows}
+    alias, of = locked[alias.pk], locked[of.pk]
+    if of.alias_of_id is not None or alias == of:
         raise AliasOfAlias(of)
-    tag.alias_of, tag.namespace = of, of.namespace
-    tag.save()
-    tag.aliases.update(alias_of=of)
-    _move_networks(tag, of)
-    audit.record("tag.aliased", by=by, on=tag, data={"name": tag.name, "of": of.name})
-    return tag
+    alias.alias_of, alias.namespace = of, of.namespace
+    alias.save()
+    alias.aliases.update(alias_of=of)
+    _move(carrying, alias, of)
+    audit.record("tag.aliased", by=by, on=alias, data={"name": alias.name, "of": of.name})
+    return alias
 
 
 @transaction.atomic
@@ -122,17 +124,16 @@ def set_namespace(*, tag: Tag, namespace: Tag.Namespace, by: User | None) -> Tag
     return tag
 
 
-def _move_networks(tag: Tag, of: Tag) -> None:
+def _move(networks: Collection[Network], alias: Tag, of: Tag) -> None:
     through = Network.tags.through
-    moved = list(through.objects.filter(tag=tag).values_list("network_id", flat=True))
     through.objects.bulk_create(
-        [through(network_id=network, tag=of) for network in moved], ignore_conflicts=True
+        [through(network=network, tag=of) for network in networks], ignore_conflicts=True
     )
-    through.objects.filter(tag=tag).delete()
-    for network in Network.objects.filter(pk__in=moved).select_for_update(no_key=True):
+    through.objects.filter(tag=alias).delete()
+    for network in networks:
         refresh_tags(network)
         network.save(update_fields=["tag_ids", "tag_words"])
-    recount([tag.pk, of.pk])
+    recount([alias.pk, of.pk])
 
 
 # --- What the rows of networks and tags remember ------------------------------------------------

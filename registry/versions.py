@@ -9,6 +9,7 @@ from typing import Final, TypedDict, Unpack
 from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from registry import audit
 from registry.base_models import require_fitting
@@ -202,7 +203,7 @@ def _stop_ingest(version: Version) -> None:
     for upload in version.uploads.select_related("job").exclude(job=None):
         if upload.job is not None and not upload.job.is_finished:
             try:
-                cancel_job(job=upload.job, by=None, reason="The version was deleted.")
+                cancel_job(job=upload.job, by=None, reason=_("The version was deleted."))
             except JobFinished:
                 continue
     Upload.objects.filter(version=version).update(version=None)
