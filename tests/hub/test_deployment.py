@@ -23,7 +23,13 @@ from hub.embedded.processes import end
 from tests.hub.embedded.stack import free_port, status, until
 from tests.servers import DATABASES, Servers
 
-pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.faults,
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+    # One deployment, one database: never two workers at it.
+    pytest.mark.xdist_group("deployment"),
+]
 COMPOSE = CHECKOUT / "docker-compose.yml"
 OURS = ("web", "ingest", "render", "train", "beat")
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
