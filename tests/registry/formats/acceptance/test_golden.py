@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import safetensors
 import torch
-from registry.formats.reader import read
 
 from registry.formats.hypernetwork import Hypernetwork
+from registry.formats.reader import read
 from registry.formats.writer import write_portable, write_safetensors, write_training
 from tests.registry.formats.acceptance import a1111, fixtures
 from tests.registry.formats.acceptance.fixtures import NAMES
