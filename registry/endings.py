@@ -67,6 +67,8 @@ def end_with_job(job: Job, **_kwargs: Any) -> None:
 
 
 def _tidy(upload: Upload) -> None:
+    if not Upload.objects.filter(pk=upload.pk, state=upload.state).exists():
+        return  # somebody was quick to ask for another check
     with transaction.atomic():
         _release_version(upload)
         _let_go_of_blobs(upload)

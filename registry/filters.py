@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from registry import search
+from registry.base_models import FAMILIES
 from registry.formats.compatibility import App
 from registry.keyset import LARGEST_KEY, Order
 from registry.models import BaseModelName, ContentLevel, Network, User
@@ -57,18 +58,8 @@ TYPES: Final = (
     "Other",
 )
 # "a1111-old" for A1111 ≤1.9: addresses want words.
-APPS: Final = {app.name.lower().replace("_", "-"): app for app in App}
+APPS: Final = {app.slug: app for app in App}
 BOOLEANS: Final = {"true": True, "false": False, "True": True, "False": False}
-# What people type for a family of base models.
-FAMILIES: Final = {
-    "sd1": (BaseModelName.SD_1_4, BaseModelName.SD_1_5),
-    "sd2": (
-        BaseModelName.SD_2_0,
-        BaseModelName.SD_2_0_768,
-        BaseModelName.SD_2_1,
-        BaseModelName.SD_2_1_768,
-    ),
-}
 
 
 def _choices(values: Iterable[str]) -> list[tuple[str, str]]:
