@@ -27,8 +27,6 @@ pytestmark = [
     pytest.mark.faults,
     pytest.mark.slow,
     pytest.mark.timeout(600),
-    # One deployment, one database: never two workers at it.
-    pytest.mark.xdist_group("deployment"),
 ]
 COMPOSE = CHECKOUT / "docker-compose.yml"
 OURS = ("web", "ingest", "render", "train", "beat")
@@ -137,14 +135,17 @@ def deployment(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> It
     if NGINX is None:
         pytest.skip("nginx is not installed: apt-get install nginx-light")
     folder = tmp_path_factory.mktemp("deployment")
+    # Each of xdist's workers has a deployment of its own.
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    name = f"deployment_{worker}"
     with psycopg.connect(servers.database_url("postgres"), autocommit=True) as postgres:
-        postgres.execute("DROP DATABASE IF EXISTS deployment WITH (FORCE)")
-        postgres.execute("CREATE DATABASE deployment TEMPLATE template0 ENCODING 'UTF8'")
+        postgres.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        postgres.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
     nginx = free_port()
     ours = {
         "HYPERHUB_DATA": str(folder / "data"),
-        "DATABASE_URL": servers.database_url("deployment"),
-        "REDIS_URL": servers.redis_url(DATABASES - 1),
+        "DATABASE_URL": servers.database_url(name),
+        "REDIS_URL": servers.redis_url(DATABASES - 1 - worker),
         "S3_BUCKET": "",
         "SECRET_KEY": "k" * 50,
         "ALLOWED_HOSTS": "localhost",
