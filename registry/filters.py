@@ -119,6 +119,9 @@ class NetworkFilter(filters.FilterSet):  # type: ignore[misc]
         choices=_choices(BOOLEANS), coerce=BOOLEANS.get, empty_value=None, method="leave"
     )
     sort = filters.ChoiceFilter(choices=_choices(SORTS), method="leave")
+    favorites = filters.TypedChoiceFilter(
+        choices=_choices(BOOLEANS), coerce=BOOLEANS.get, empty_value=None, method="by_favorites"
+    )
 
     class Meta:
         model = Network
@@ -168,6 +171,12 @@ class NetworkFilter(filters.FilterSet):  # type: ignore[misc]
     def by_period(self, networks: QuerySet[Network], _: str, name: str) -> QuerySet[Network]:
         age = PERIODS[name]
         return networks.filter(last_version_at__gte=timezone.now() - age) if age else networks
+
+    def by_favorites(self, networks: QuerySet[Network], _: str, asked: bool) -> QuerySet[Network]:
+        """What the viewer likes; nobody anonymous likes anything."""
+        if not asked:
+            return networks
+        return networks.filter(likes__user=self.viewer.pk) if self.viewer.pk else networks.none()
 
     def leave(self, networks: QuerySet[Network], *_: object) -> QuerySet[Network]:
         return networks

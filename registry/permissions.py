@@ -11,6 +11,8 @@ from registry.models import User
 
 
 class Action(StrEnum):
+    # Of what others have published.
+    LIKE = "like"
     # Of one's own things.
     CREATE = "create"
     EDIT = "edit"
@@ -29,6 +31,7 @@ class Action(StrEnum):
     SEE_QUARANTINE = "see-quarantine"
 
 
+_MEMBERS = frozenset({Action.LIKE})
 _CREATORS = frozenset(
     {
         Action.CREATE,
@@ -70,7 +73,7 @@ def _objection(action: Action, by: User | None, creator: User | None) -> HubErro
         return None
     if not by.may_write:
         return AccountBlocked(reason=by.blocked_reason)
-    if action in _MODERATORS and by.is_moderator:
+    if action in _MEMBERS or (action in _MODERATORS and by.is_moderator):
         return None
     if action in _CREATORS and by == creator:
         return None

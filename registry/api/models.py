@@ -3,6 +3,7 @@
 from http import HTTPStatus
 
 from django.http import Http404
+from rest_framework.exceptions import NotAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -41,6 +42,8 @@ class ModelList(Writes, PublicRead):
         found = NetworkFilter(request.query_params, viewer=request.user)
         if not found.is_valid():
             raise issues_of_form(found.form)
+        if found.form.cleaned_data["favorites"] and not request.user.is_authenticated:
+            raise NotAuthenticated
         networks = networks_with_shape(
             found.qs,
             up_to=found.level,

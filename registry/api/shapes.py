@@ -84,7 +84,8 @@ def version_in_model(version: Version, network: Network, *, origin: str) -> JSON
         "description": to_html(version.changelog),
         "stats": {
             "downloadCount": version.download_count,
-            "thumbsUpCount": 0,
+            # People like networks, not versions.
+            "thumbsUpCount": network.like_count,
             "thumbsDownCount": 0,
         },
         "files": [file(each, version, origin=origin) for each in version.files.all()],

@@ -2,11 +2,12 @@
 
 from django.urls import path
 
-from registry.api import lists, me, models, tus, uploads, versions
+from registry.api import likes, lists, me, models, tus, uploads, versions
 
 urlpatterns = [
     path("models", models.ModelList.as_view()),
     path("models/<int:network_id>", models.ModelDetail.as_view()),
+    path("models/<int:network_id>/like", likes.ModelLike.as_view()),
     path("models/<int:network_id>/versions", models.ModelVersions.as_view()),
     path("model-versions/by-hash", versions.VersionsByHash.as_view()),
     path("model-versions/by-hash/ids", versions.VersionIdsByHash.as_view()),

@@ -4,12 +4,13 @@ from registry.models.content_level import ContentLevel
 from registry.models.download import Download
 from registry.models.file import Blob, File, Finding, Original, Upload
 from registry.models.job import Job
+from registry.models.like import Like
 from registry.models.network import CommercialUse, Licence, Network
 from registry.models.picture import Picture
 from registry.models.tag import Tag
 from registry.models.user import User
 from registry.models.version import BaseModelName, Version
-from registry.models.webhook import Webhook, WebhookDelivery
+from registry.models.webhook import Webhook, WebhookAttempt, WebhookDelivery
 
 __all__ = [
     "ApiKey",
@@ -23,6 +24,7 @@ __all__ = [
     "Finding",
     "Job",
     "Licence",
+    "Like",
     "Network",
     "Original",
     "Picture",
@@ -32,5 +34,6 @@ __all__ = [
     "User",
     "Version",
     "Webhook",
+    "WebhookAttempt",
     "WebhookDelivery",
 ]

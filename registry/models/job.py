@@ -37,6 +37,8 @@ class Job(models.Model):
         INGEST = "ingest"
         RENDER = "render"
         TRAIN = "train"
+        # Calls to the outside, which may be slow to answer.
+        NOTIFY = "notify"
 
     class State(models.TextChoices):
         QUEUED = "queued", _("waiting")

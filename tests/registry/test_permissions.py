@@ -10,6 +10,7 @@ from registry.permissions import Action, may, require
 
 pytestmark = pytest.mark.django_db
 # What each may do to a thing of Alice's.
+EVERYONE = {"like"}
 CREATORS = {"create", "edit", "upload", "publish", "yank", "delete"}
 SHARED = {"set-content-level", "set-tags"}
 MODERATORS = {"take-down", "restore", "manage-tags", "discard-quarantined", "see-quarantine"}
@@ -20,12 +21,12 @@ def allowed(by: object, creator: User) -> set[str]:
 
 
 def test_the_whole_matrix(alice: User, bob: User, mod: User, boss: User) -> None:
-    assert set(Action) == CREATORS | SHARED | MODERATORS
+    assert set(Action) == EVERYONE | CREATORS | SHARED | MODERATORS
     assert allowed(AnonymousUser(), alice) == set()
-    assert allowed(bob, alice) == set()
-    assert allowed(alice, alice) == CREATORS | SHARED
-    assert allowed(mod, alice) == allowed(boss, alice) == SHARED | MODERATORS
-    assert allowed(mod, mod) == CREATORS | SHARED | MODERATORS
+    assert allowed(bob, alice) == EVERYONE
+    assert allowed(alice, alice) == EVERYONE | CREATORS | SHARED
+    assert allowed(mod, alice) == allowed(boss, alice) == EVERYONE | SHARED | MODERATORS
+    assert allowed(mod, mod) == EVERYONE | CREATORS | SHARED | MODERATORS
 
 
 def test_the_blocked_and_the_deactivated_change_nothing(alice: User, mod: User) -> None:

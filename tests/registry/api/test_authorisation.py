@@ -124,11 +124,14 @@ class Row:
 
 
 V1: Final = "api/v1/"
+LIKE: Final = f"{V1}models/<int:network_id>/like"
 DOWNLOAD: Final = "api/download/models/<int:version_id>"
 REPOSITORY: Final = "api/models/<str:creator>/<str:slug>"
 RESOLVE: Final = "<str:creator>/<str:slug>/resolve/<str:revision>/<path:name>"
 VERSION: Final = f"{V1}model-versions/<int:version_id>"
 UPLOAD: Final = f"{V1}uploads/<uuid:upload_id>"
+# What only a person's own key reads, with no more than `read`.
+PRIVATE_READS: Final = {("GET", f"{V1}me"), ("GET", LIKE)}
 NEW_MODEL: Final = {"name": "Mine", "kind": "style"}
 NEW_UPLOAD: Final = TUS | {"Upload-Length": "8", "Upload-Metadata": "filename aW5rLnB0"}  # ink.pt
 PART: Final = TUS | {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
@@ -152,6 +155,10 @@ ROWS: Final = [
     ),
     Row("DELETE", f"{V1}models/<int:network_id>", owner_of_public()),
     Row("DELETE", f"{V1}models/<int:network_id>", owner_of_draft(204), draft),
+    Row("GET", LIKE, signed_in()),
+    Row("PUT", LIKE, signed_in()),
+    Row("PUT", LIKE, (401, 404, 409, 403, 401, 409), draft),
+    Row("DELETE", LIKE, signed_in()),
     Row("POST", f"{V1}models/<int:network_id>/versions", owner_of_public(201), body={}),
     Row("POST", f"{V1}model-versions/by-hash", everyone(), body=["0" * 64]),
     Row("POST", f"{V1}model-versions/by-hash/ids", everyone(), body=["0" * 64]),
@@ -256,7 +263,8 @@ def keys_of(alice: User, *, all_but: Scope) -> dict[str, Client]:
 
 def needed(row: Row) -> Scope:
     """What a key needs for this: what can be done without a person is reading."""
-    return Scope.READ if row.expected[0] != 401 or row.route == f"{V1}me" else Scope.UPLOAD
+    public = row.expected[0] != 401
+    return Scope.READ if public or (row.method, row.route) in PRIVATE_READS else Scope.UPLOAD
 
 
 def status(client: Any, row: Row, scene: Scene) -> int:
