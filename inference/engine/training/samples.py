@@ -1,0 +1,55 @@
+"""Pictures on the way: the same prompt and seed each time, at half and at full strength."""
+
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from PIL.PngImagePlugin import PngInfo
+
+from inference.engine.grid import render_row
+from inference.engine.hypernetwork import load_hypernetwork
+from inference.engine.infotext import infotext
+from inference.engine.sampling import Settings
+from inference.engine.training.checkpoints import write_ours
+from inference.engine.training.setup import Prepared
+
+MULTIPLIERS: Final = (0.5, 1.0)
+
+
+def write_samples(prepared: Prepared, folder: Path, *, step: int) -> list[Path]:
+    """`samples/<name>-<step>-<multiplier>.png`, rendered as a preview grid renders."""
+    options, base = prepared.options, prepared.base
+    settings = Settings(width=options.training_width, height=options.training_height)
+    samples = folder / "samples"
+    samples.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as work:
+        file = Path(work) / f"{options.name}.safetensors"
+        write_ours(prepared.network.to_file(step=step), file)
+        network = load_hypernetwork(file, device=base.device)
+    pictures = render_row(
+        base,
+        [network],
+        prompt=prepared.preview_prompt,
+        seed=options.preview_seed,
+        multipliers=MULTIPLIERS,
+        settings=settings,
+    )
+    written = []
+    for multiplier, picture in zip(MULTIPLIERS, pictures, strict=True):
+        path = samples / f"{options.name}-{step:06}-{multiplier}.png"
+        about = PngInfo()
+        about.add_text(
+            "parameters",
+            infotext(
+                prompt=prepared.preview_prompt,
+                seed=options.preview_seed,
+                settings=settings,
+                model_name=base.source.path.stem,
+                model_hash=base.hash[:10],
+                hypernetwork=options.name,
+                multiplier=multiplier,
+            ),
+        )
+        picture.save(path, pnginfo=about)
+        written.append(path)
+    return written
