@@ -65,7 +65,8 @@ def as_bytes(sidecar: dict[str, Any]) -> bytes:
 
 def preview_of(version: Version) -> str | None:
     """The storage key of the picture to lie beside the file, as PNG; None while there is none."""
-    previews: list[Picture] = list(version.pictures.filter(is_preview=True, hidden_at=None)[:1])
+    shown = version.pictures.filter(is_preview=True, hidden_at=None)
+    previews: list[Picture] = list(shown.order_by("-is_cover", "id")[:1])
     key = f"pictures/{previews[0].sha256}/original.png" if previews else ""
     return key if key and default_storage.exists(key) else None
 

@@ -38,7 +38,7 @@ def versions_with_shape(
     files = File.objects.filter(is_primary=True) if primary_file_only else File.objects.all()
     previews = Picture.objects.filter(
         is_preview=True, hidden_at=None, content_level__in=ContentLevel.up_to(up_to)
-    ).order_by("id")
+    ).order_by("-is_cover", "id")
     return versions.select_related("original").prefetch_related(
         Prefetch("files", files), Prefetch("pictures", previews)
     )

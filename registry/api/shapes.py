@@ -111,8 +111,19 @@ def version_in_model(version: Version, network: Network, *, origin: str) -> JSON
             },
         },
         "compatibility": version.facts.get("compatibility", []),
-        "previewGrid": None,
+        "previewGrid": preview_grid(version, origin=origin),
     }
+
+
+def preview_grid(version: Version, *, origin: str) -> JSON | None:
+    """Prompts × strengths, as `inference` last wrote it; addresses are kept without the host."""
+    grid: JSON | None = version.preview_grid
+    if grid is None:
+        return None
+    cells = [
+        each | {"url": origin + each["url"]} if each["url"] else each for each in grid["cells"]
+    ]
+    return grid | {"cells": cells}
 
 
 def version(version: Version, *, origin: str) -> JSON:
@@ -228,7 +239,7 @@ def image_in_list(picture: Picture, *, origin: str, with_meta: bool) -> JSON:
         "postId": picture.pk,
         "stats": {f"{name}Count": 0 for name in reactions},
         "meta": (picture.meta or None) if with_meta else None,
-        "username": picture.owner.username,
+        "username": picture.owner.username if picture.owner else "",
         "baseModel": versions[0].base_model if versions else "Other",
         "modelVersionIds": [each.pk for each in versions],
     }

@@ -101,6 +101,9 @@ class Version(models.Model):
     max_strength = models.FloatField(null=True, blank=True, validators=strength_validators)
     strength_source = models.CharField(max_length=10, choices=StrengthSource.choices, blank=True)
 
+    # The grid as the API shows it, written by `inference`; null while there is none.
+    preview_grid = models.JSONField(null=True, blank=True, editable=False)
+
     # --- Facts, written once by registry.ingest from the checked file --------------------------
     # The file's stem: the prompt token in `<hypernet:STEM:m>`.
     stem = models.CharField(max_length=120, blank=True, editable=False)
