@@ -15,6 +15,7 @@ SIDE = 128
 OVERSAMPLING = 3
 RGB = tuple[int, int, int]
 Point = tuple[float, float]
+Drawing = Callable[["Pen", RGB, RGB], None]  # in a colour and its darker shade
 Pixels = NDArray[np.float32]
 
 COLOUR: dict[str, RGB] = {
@@ -33,11 +34,14 @@ CREAM, BROWN, INK, LEAF, GOLD = (
 RADIUS = {"small": (0.15, 0.165), "medium": (0.22, 0.24), "large": (0.3, 0.33)}
 
 
-def draw(scene: Scene) -> Image.Image:
-    """An RGB picture of 128 × 128 pixels; the same scene gives the same picture."""
+def draw(scene: Scene, subject: Drawing | None = None) -> Image.Image:
+    """An RGB picture of 128 × 128 pixels; the same scene gives the same picture.
+
+    ``subject`` is drawn instead of what the scene's word stands for.
+    """
     chance = random.Random(scene.seed)
     canvas = _background(scene.background, chance)
-    sprite = _sprite(scene, chance)
+    sprite = _sprite(scene, chance, subject or _SUBJECT[scene.subject])
     canvas.paste(sprite, (0, 0), sprite)
     return canvas.resize((SIDE, SIDE), Image.Resampling.BOX)
 
@@ -53,12 +57,12 @@ _WHOLE = SIDE * OVERSAMPLING
 _GRADIENT: dict[str, tuple[RGB, RGB]] = {  # top, bottom
     "grey": ((150, 154, 162), (128, 132, 141)),
     "black": ((22, 23, 28), (14, 14, 18)),
-    "sky": ((150, 205, 240), (226, 241, 248)),
+    "sky": ((96, 172, 232), (182, 217, 242)),
     "night": ((13, 18, 48), (40, 52, 104)),
     "dusk": ((51, 41, 92), (232, 160, 140)),
-    "meadow": ((186, 222, 244), (232, 243, 246)),
-    "sea": ((196, 226, 243), (238, 243, 240)),
-    "desert": ((246, 214, 178), (253, 238, 214)),
+    "meadow": ((136, 196, 238), (190, 223, 241)),
+    "sea": ((152, 202, 232), (200, 224, 232)),
+    "desert": ((238, 180, 132), (244, 208, 160)),
 }
 _HILLS: dict[str, tuple[tuple[float, float, RGB], ...]] = {  # height of the line, swing, colour
     "meadow": ((0.66, 0.035, (150, 200, 112)), (0.78, 0.03, (122, 182, 92))),
@@ -96,7 +100,7 @@ def _background(name: str, chance: random.Random) -> Image.Image:
 # Each is drawn in its own frame: x and y from -1 to 1, y down, in its colour and a darker shade.
 
 
-def _sprite(scene: Scene, chance: random.Random) -> Image.Image:
+def _sprite(scene: Scene, chance: random.Random, subject: Drawing) -> Image.Image:
     radius = chance.uniform(*RADIUS[scene.size])
     aside = 0.2 if scene.size != "large" else 0.155
     x = 0.5 + {"left": -aside, "centre": 0.0, "right": aside}[scene.place]
@@ -106,7 +110,7 @@ def _sprite(scene: Scene, chance: random.Random) -> Image.Image:
 
     sprite = Image.new("RGBA", (_WHOLE, _WHOLE), (0, 0, 0, 0))
     pen = Pen(ImageDraw.Draw(sprite), x, y, radius)
-    _SUBJECT[scene.subject](pen, colour, _shade(colour, 0.78))
+    subject(pen, colour, _shade(colour, 0.78))
     return _lit(sprite, x, y, radius)
 
 
@@ -234,7 +238,7 @@ def _cat(pen: Pen, colour: RGB, dark: RGB) -> None:
     pen.shape([(-0.1, 0.36), (0.1, 0.36), (0, 0.48)], INK)
 
 
-_SUBJECT: dict[str, Callable[[Pen, RGB, RGB], None]] = {
+_SUBJECT: dict[str, Drawing] = {
     "circle": _circle, "square": _square, "triangle": _triangle, "star": _star, "heart": _heart,
     "house": _house, "tree": _tree, "boat": _boat, "fish": _fish, "flower": _flower,
     "mushroom": _mushroom, "cat": _cat,

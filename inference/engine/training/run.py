@@ -91,6 +91,7 @@ class Run:
         self._options = prepared.options
         self._stepper = Stepper(prepared)
         self._history: list[dict[str, Any]] = []
+        self._losses: list[tuple[int, float]] = []
         self._seconds, self._trained = 0.0, 0
 
     def __enter__(self) -> "Run":
@@ -133,6 +134,7 @@ class Run:
         loss = self._stepper.mean_loss()
         if not loss < float("inf"):
             raise Diverged(step=self._stepper.step)
+        self._losses.append((self._stepper.step, loss))
         return loss
 
     def _save_if_due(self) -> float | None:
@@ -180,7 +182,7 @@ class Run:
 
     def _finish(self, ending: Ending) -> TrainingResult:
         pt, safetensors = self._write(self._options.name)
-        if _is_due(1, self._options.create_image_every and 1):
+        if self._options.create_image_every:
             self._draw_samples()
         self._save_resume()
         base_loss, loss = self._history[0]["base"], self._history[-1]["loss"]
@@ -223,6 +225,7 @@ class Run:
             "base": self._prepared.identity["base_model"],
             "options": as_json(self._options),
             "history": self._history,
+            "losses": self._losses,
         }
 
     # --- going on -----------------------------------------------------------------------------
@@ -238,6 +241,7 @@ class Run:
             {
                 "identity": self._identity(),
                 "history": self._history,
+                "losses": self._losses,
                 "seconds": self._seconds,
                 "trained": self._trained,
                 **self._stepper.state(),
@@ -246,7 +250,7 @@ class Run:
 
     def take_up(self) -> None:
         state = checkpoints.read_resume(self._folder, self._options.name, self._identity())
-        self._history = list(state["history"])
+        self._history, self._losses = list(state["history"]), list(state["losses"])
         self._seconds, self._trained = state["seconds"], state["trained"]
         self._stepper.take_up(state)
 
