@@ -8,6 +8,7 @@ from hub.gallery.views import gallery
 from hub.site_files import manifest, robots
 from hub.styleguide import styleguide
 from hub.theme import set_theme
+from registry.api import pictures
 from registry.api.downloads import (
     DownloadVersion,
     VersionBundle,
@@ -34,6 +35,7 @@ urlpatterns = [
     path("api/download/models/<int:version_id>/preview", VersionPreview.as_view()),
     path("api/download/models/<int:version_id>/sidecar", VersionSidecar.as_view()),
     path("files/<str:signature>/<str:name>", signed_file),
+    path("pictures/<str:sha256>/width=<str:width>/<int:picture_id>.webp", pictures.picture),
     path("admin/", admin.site.urls),
     path("", include("registry.api.huggingface")),
 ]

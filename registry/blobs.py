@@ -5,18 +5,18 @@ freeing the same bytes exclude each other by an advisory lock, bytes are there b
 the row is gone before they are, so that whatever a crash leaves is bytes without a row: a sweep's.
 """
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
 
 import structlog
-from django.db import Error as AnyDatabaseError
 from django.db import connection, transaction
 from django.utils import timezone
 
 from registry import storage
 from registry.errors import StorageTrouble
+from registry.locks import locked
 from registry.models import Blob, Upload
 
 logger = structlog.get_logger(__name__)
@@ -103,18 +103,5 @@ def _forget(digest: str) -> bool:
         return bool(cursor.rowcount)
 
 
-@contextmanager
-def _locked(sha256: str) -> Iterator[None]:
-    """One at a time for these bytes, across processes. Not tied to a transaction: bytes are moved
-    after the commit. A lost connection loses the lock, and then the statements after it fail."""
-    keys = [LOCK, int.from_bytes(bytes.fromhex(sha256[:8]), "big", signed=True)]
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s, %s)", keys)
-    try:
-        yield
-    finally:
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", keys)
-        except AnyDatabaseError:
-            connection.close()
+def _locked(sha256: str) -> AbstractContextManager[None]:
+    return locked(sha256, space=LOCK)

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, Final, cast
 
 from django.conf import settings
 from django.core.files import File as DjangoFile
+from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, default_storage
 
 from registry.errors import StorageTrouble
@@ -101,6 +102,27 @@ def put(key: str, source: Path) -> None:
         if saved != key:
             default_storage.delete(saved)
             raise OSError(f"the storage called it {saved}")
+
+
+def put_bytes(key: str, content: bytes) -> None:
+    """Store these bytes under the key unless something is there. Raises StorageTrouble."""
+    with _trouble(key):
+        if default_storage.exists(key):
+            return
+        saved = default_storage.save(key, ContentFile(content))
+        if saved != key:  # someone was faster; keys never change their bytes
+            default_storage.delete(saved)
+
+
+def get_bytes(key: str) -> bytes | None:
+    """What is stored, whole; None: nothing is. Raises StorageTrouble."""
+    with _trouble(key):
+        try:
+            with default_storage.open(key) as file:
+                content: bytes = file.read()
+        except FileNotFoundError:
+            return None
+        return content
 
 
 def sha256_of(key: str) -> tuple[str, int] | None:

@@ -6,15 +6,14 @@ opened. `load_base` returns every part on its device, in eval mode, without grad
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import torch
 
 from inference.engine import diffusers_folder, single_file
+from inference.engine.base_checksum import hash_of_base
 from inference.engine.base_errors import (
     BaseModelError,
     BaseNotFound,
@@ -23,8 +22,15 @@ from inference.engine.base_errors import (
 )
 from inference.engine.base_source import DTYPES, BaseSource, Family, Parts, Precision
 
-__all__ = ["BaseModelError", "BaseSource", "Family", "LoadedBase", "Precision", "load_base"]
-BLOCK: Final = 1 << 20
+__all__ = [
+    "BaseModelError",
+    "BaseSource",
+    "Family",
+    "LoadedBase",
+    "Precision",
+    "hash_of_base",
+    "load_base",
+]
 PICKLES: Final = (".ckpt", ".pt", ".pth", ".bin")
 
 
@@ -39,7 +45,7 @@ class LoadedBase(Parts):
     @property
     def bytes(self) -> int:
         """Of the weights, in memory."""
-        parts = (self.unet, self.vae, self.text_encoder)
+        parts: tuple[Any, ...] = (self.unet, self.vae, self.text_encoder)
         tensors = (tensor for part in parts for tensor in part.parameters())
         return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
@@ -59,29 +65,6 @@ def load_base(source: BaseSource, *, device: str | torch.device | None = None) -
     for part in (parts.unet, parts.vae, parts.text_encoder):
         part.requires_grad_(False).eval().to(device=place, dtype=dtype)
     return LoadedBase(**vars(parts), source=source, device=place, hash=hash_of_base(path))
-
-
-def hash_of_base(path: Path) -> str:
-    """SHA256 of the file, as A1111 has it; of a folder: of its weights' and settings' digests."""
-    if path.is_file():
-        return _sha256(path, path.stat().st_size, path.stat().st_mtime_ns)
-    digest = hashlib.sha256()
-    for file in sorted(path.rglob("*")):
-        if file.suffix in (".safetensors", ".json", ".txt") and file.parent != path:
-            stat = file.stat()
-            line = f"{file.relative_to(path).as_posix()} "
-            digest.update(line.encode() + _sha256(file, stat.st_size, stat.st_mtime_ns).encode())
-    return digest.hexdigest()
-
-
-@lru_cache(maxsize=256)
-def _sha256(path: Path, size: int, modified: int) -> str:
-    """Of the bytes as they were when they had this size and time."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _require_readable(path: Path) -> None:

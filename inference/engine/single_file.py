@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,6 +42,8 @@ CROSS_ATTENTION: Final = re.compile(r"attn2\.to_k\.weight$")
 LEVELS: Final = (1, 4, 7, 10)
 
 Tensors = Mapping[str, torch.Tensor]
+# Diffusers' own converters, which have no types.
+Convert = Callable[[dict[str, torch.Tensor], dict[str, Any]], dict[str, torch.Tensor]]
 
 
 def load(source: BaseSource, *, dtype: torch.dtype) -> Parts:
@@ -82,8 +84,12 @@ def _unet(
     settings = settings | {"block_out_channels": widths}
     if isinstance(settings["attention_head_dim"], list):  # heads of 64 in SD 2.x
         settings["attention_head_dim"] = [max(1, width // 64) for width in widths]
-    weights = convert_ldm_unet_checkpoint(dict(tensors), settings)
-    return _filled(path, "UNet", UNet2DConditionModel, settings, weights, dtype)
+    convert: Convert = convert_ldm_unet_checkpoint
+    weights = convert(dict(tensors), settings)
+    unet: UNet2DConditionModel = _filled(
+        path, "UNet", UNet2DConditionModel, settings, weights, dtype
+    )
+    return unet
 
 
 def _vae(
@@ -96,8 +102,10 @@ def _vae(
     settings = settings | {"block_out_channels": widths}
     # Only its own tensors: other parts have names that look like the VAE's.
     own = {name: tensor for name, tensor in tensors.items() if name.startswith(VAE)}
-    weights = convert_ldm_vae_checkpoint(own, settings)
-    return _filled(path, "VAE", AutoencoderKL, settings, weights, dtype)
+    convert: Convert = convert_ldm_vae_checkpoint
+    weights = convert(own, settings)
+    vae: AutoencoderKL = _filled(path, "VAE", AutoencoderKL, settings, weights, dtype)
+    return vae
 
 
 def _text_encoder(path: Path, tensors: Tensors, settings: dict[str, Any]) -> CLIPTextModel:
@@ -126,7 +134,8 @@ def _text_encoder(path: Path, tensors: Tensors, settings: dict[str, Any]) -> CLI
     )
     model = CLIPTextModel(configuration)
     weights = {n: t for n, t in weights.items() if not n.startswith(f"encoder.layers.{layers}.")}
-    return _fill(path, "text encoder", model, weights, assign=False)
+    _fill(path, "text encoder", model, weights, assign=False)
+    return model
 
 
 def _from_clip(tensors: Tensors) -> dict[str, torch.Tensor]:
