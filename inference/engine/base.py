@@ -63,7 +63,7 @@ def load_base(source: BaseSource, *, device: str | torch.device | None = None) -
         parts.vae = vae_layout.load_vae(source.vae_path, family=source.family, dtype=dtype)
     place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     for part in (parts.unet, parts.vae, parts.text_encoder):
-        part.requires_grad_(False).eval().to(device=place, dtype=dtype)
+        part.requires_grad_(False).eval().to(place)
     return LoadedBase(**vars(parts), source=source, device=place, hash=hash_of_base(path))
 
 

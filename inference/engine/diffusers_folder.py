@@ -55,7 +55,8 @@ def tokenizer_beside(folder: Path, text_encoder: CLIPTextModel) -> CLIPTokenizer
     """The one in `folder`/tokenizer, or CLIP's. Raises TokenizerMissing where neither fits."""
     length = int(text_encoder.config.max_position_embeddings)
     tokens = int(text_encoder.config.vocab_size)
-    if (folder / "tokenizer" / "vocab.json").is_file():
+    files = ("vocab.json", "tokenizer.json")
+    if any((folder / "tokenizer" / name).is_file() for name in files):
         tokenizer: CLIPTokenizer = CLIPTokenizer.from_pretrained(
             folder / "tokenizer", local_files_only=True
         )

@@ -52,7 +52,7 @@ def load(source: BaseSource, *, dtype: torch.dtype) -> Parts:
     tensors = _read(path)
     _require_stable_diffusion(path, tensors, source.family)
     settings = _settings(source.family)
-    text_encoder = _text_encoder(path, tensors, settings["text_encoder"])
+    text_encoder = _text_encoder(path, tensors, settings["text_encoder"]).to(dtype)
     return Parts(
         unet=_unet(path, tensors, settings["unet"], dtype),
         vae=_vae(path, tensors, settings["vae"], dtype),
