@@ -1,4 +1,4 @@
-"""The Celery app: three queues, each with its own workers, and how a worker lives and ends.
+"""The Celery app: four queues, each with its own workers, and how a worker lives and ends.
 
 How to start one is in `hub.embedded.services` and in docker-compose.yml. TERM makes a worker give
 its job back and leave within a second or two; KILL costs that job an attempt. Any idle worker also

@@ -209,9 +209,26 @@ JOB_PROGRESS_SECONDS = env.float("JOB_PROGRESS_SECONDS", 1)
 JOB_RETRY_SECONDS = env.float("JOB_RETRY_SECONDS", 10)
 WORKER_PRESENCE_SECONDS = env.float("WORKER_PRESENCE_SECONDS", 5)
 # The queues that `/readyz` expects a living worker for.
-WORKER_QUEUES = env.list("WORKER_QUEUES", default=["ingest", "render", "train"])
+WORKER_QUEUES = env.list("WORKER_QUEUES", default=["ingest", "render", "train", "notify"])
 # Less than this on the disk with the files, and `/readyz` says so.
 MIN_FREE_BYTES = env.int("MIN_FREE_BYTES", 500 << 20)
+
+# --- Webhooks -----------------------------------------------------------------------------------
+WEBHOOKS_PER_USER = env.int("WEBHOOKS_PER_USER", 10)
+# A whole call, from looking the name up to the beginning of the answer.
+WEBHOOK_SECONDS = env.float("WEBHOOK_SECONDS", 10)
+# The waits between the attempts at one delivery: two days in all, then it is given up.
+WEBHOOK_RETRY_SECONDS = [
+    float(each)
+    for each in env.list(
+        "WEBHOOK_RETRY_SECONDS", default=[15, 60, 300, 1800, 7200, 21600, 43200, 86400]
+    )
+]
+# A webhook that no call got through to for so long is switched off.
+WEBHOOK_FAILING_DAYS = env.float("WEBHOOK_FAILING_DAYS", 3)
+WEBHOOK_KEPT_DAYS = env.int("WEBHOOK_KEPT_DAYS", 30)
+# To try things out on one machine. Elsewhere members could call what is behind the firewall.
+WEBHOOKS_TO_PRIVATE_NETWORKS = env.bool("WEBHOOKS_TO_PRIVATE_NETWORKS", False)
 
 # --- Files --------------------------------------------------------------------------------------
 STATIC_URL = "/static/"

@@ -13,7 +13,14 @@ from registry.errors import BytesGone, WrongStatus
 from registry.models import File, Network, User
 from registry.permissions import Action, require
 from registry.publishing import lock_network, refresh_listing
-from registry.signals import announce, network_deleted, network_restored, network_taken_down
+from registry.signals import (
+    announce,
+    network_created,
+    network_deleted,
+    network_restored,
+    network_taken_down,
+    network_updated,
+)
 from registry.slugs import numbered, slug_of
 from registry.tagging import resolve_tags
 from registry.versions import delete_drafts
@@ -53,6 +60,7 @@ def create_network(
             _save_at_free_address(network)
         _set_tags(network, tags)
         audit.record("network.created", by=by, on=network, data={"slug": network.slug})
+        announce(network_created, network=network, by=by)
     return network
 
 
@@ -81,6 +89,8 @@ def update_network(
         refresh_listing(network, changed=[*changed, "updated_at"])
         fields = [*changed, *(["tags"] if tags is not None else [])]
         audit.record("network.changed", by=by, on=network, data={"fields": fields})
+        if fields:
+            announce(network_updated, network=network, by=by, fields=fields)
     return network
 
 

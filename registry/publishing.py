@@ -18,7 +18,7 @@ from registry.errors import Forbidden, NoFile, TimeIsPast, WrongStatus
 from registry.formats.compatibility import App, Verdict
 from registry.models import Network, User, Version
 from registry.permissions import Action, require
-from registry.signals import announce, version_published, version_yanked
+from registry.signals import announce, version_published, version_unyanked, version_yanked
 from registry.tagging import count_change, refresh_tags
 
 DUE_AT_ONCE: Final = 100
@@ -123,6 +123,7 @@ def unyank_version(*, version: Version, by: User | None) -> Version:
         version.save()
         refresh_listing(network)
         audit.record("version.unyanked", by=by, on=version)
+        announce(version_unyanked, version=version, by=by)
     return version
 
 

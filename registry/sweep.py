@@ -23,6 +23,7 @@ from registry.jobs import Run, handler
 from registry.models import Blob, File, Finding, Job, Network, Upload, Version
 from registry.networks import free_bytes
 from registry.publishing import lock, lock_network
+from registry.webhooks import deliveries
 
 # Younger than this, something on the disk may be in somebody's hands.
 SAFE_AGE: Final = timedelta(hours=1)
@@ -189,6 +190,8 @@ BROOMS: Final[Mapping[str, Callable[[], int]]] = {
     "orphan bytes": orphan_bytes,
     "orphan quarantine": orphan_quarantine,
     "wrong tag counts": tagging.recount,
+    "forgotten deliveries": deliveries.start_forgotten,
+    "old deliveries": deliveries.delete_old,
 }
 
 

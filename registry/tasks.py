@@ -15,6 +15,7 @@ from registry.jobs.reaper import reap
 from registry.jobs.worker import run_next
 from registry.models import Job
 from registry.publishing import publish_due_versions
+from registry.webhooks import events  # noqa: F401  # hears what is announced; its jobs likewise
 
 
 @shared_task(name=RUN_JOB)
@@ -41,6 +42,7 @@ def start_job(kind: str) -> None:
 
 
 handler(selfcheck.kind_for("ingest"), queue=Job.Queue.INGEST)(selfcheck.count)
+handler(selfcheck.kind_for("notify"), queue=Job.Queue.NOTIFY)(selfcheck.count)
 
 
 @shared_task(name="registry.count_downloads")

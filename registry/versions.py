@@ -19,6 +19,7 @@ from registry.jobs import JobFinished, cancel_job
 from registry.models import Network, Upload, User, Version
 from registry.permissions import Action, require
 from registry.publishing import lock, lock_network, refresh_listing
+from registry.signals import announce, version_restored, version_taken_down
 
 STRENGTH_FIELDS: Final = frozenset({"recommended_strength", "min_strength", "max_strength"})
 UNPUBLISHED: Final = (
@@ -164,6 +165,7 @@ def take_down_version(*, version: Version, reason: str, by: User | None) -> Vers
         version.save()
         refresh_listing(network)
         audit.record("version.taken_down", by=by, on=version, reason=reason)
+        announce(version_taken_down, version=version, by=by)
     return version
 
 
@@ -182,6 +184,7 @@ def restore_version(*, version: Version, by: User | None, reason: str = "") -> V
         version.save()
         refresh_listing(network)
         audit.record("version.restored", by=by, on=version, reason=reason)
+        announce(version_restored, version=version, by=by)
     return version
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from hub.embedded.paths import CHECKOUT, DataFolder
 
 PYTHON = sys.executable
-QUEUES = ("ingest", "render", "train")
+QUEUES = ("ingest", "render", "train", "notify")
 # Names the descriptor of a pipe: see hub.embedded.wsgi.
 GATE = "HYPERHUB_GATE"
 

@@ -29,7 +29,7 @@ pytestmark = [
     pytest.mark.timeout(600),
 ]
 COMPOSE = CHECKOUT / "docker-compose.yml"
-OURS = ("web", "ingest", "render", "train", "beat")
+OURS = ("web", "ingest", "render", "train", "notify", "beat")
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 
 

@@ -14,7 +14,7 @@ from hub import health
 from registry.jobs import presence
 from registry.jobs.presence import PresenceThread
 
-QUEUES = ["ingest", "render", "train"]
+QUEUES = ["ingest", "render", "train", "notify"]
 
 
 @pytest.fixture

@@ -65,5 +65,5 @@ def messages() -> Iterator[Callable[[str], int]]:
 def _purge() -> None:
     connection: Any
     with current_app.pool.acquire() as connection:
-        for queue in ("ingest", "render", "train", "housekeeping"):
+        for queue in ("ingest", "render", "train", "notify", "housekeeping"):
             current_app.amqp.queues[queue](connection.default_channel).purge()
