@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from registry.api import likes, lists, me, models, tus, uploads, versions
+from registry.api import likes, lists, me, models, tus, uploads, versions, webhooks
 
 urlpatterns = [
     path("models", models.ModelList.as_view()),
@@ -25,4 +25,16 @@ urlpatterns = [
     path("uploads", tus.UploadList.as_view(), name="api-uploads"),
     path("uploads/<uuid:upload_id>", tus.UploadDetail.as_view(), name="api-upload"),
     path("uploads/<uuid:upload_id>/attach", uploads.UploadAttachment.as_view()),
+    path("webhooks", webhooks.WebhookList.as_view()),
+    path("webhooks/<int:webhook_id>", webhooks.WebhookDetail.as_view()),
+    path("webhooks/<int:webhook_id>/secret", webhooks.WebhookSecret.as_view()),
+    path("webhooks/<int:webhook_id>/ping", webhooks.WebhookPing.as_view()),
+    path("webhooks/<int:webhook_id>/deliveries", webhooks.DeliveryList.as_view()),
+    path(
+        "webhooks/<int:webhook_id>/deliveries/<int:delivery_id>", webhooks.DeliveryDetail.as_view()
+    ),
+    path(
+        "webhooks/<int:webhook_id>/deliveries/<int:delivery_id>/redeliver",
+        webhooks.Redelivery.as_view(),
+    ),
 ]

@@ -5,6 +5,7 @@ lost in silence. How long and how much each may be is the models' to say; their 
 back under the names of the body's fields.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar, Final, cast
@@ -151,7 +152,7 @@ def taken(request: Request, form: type[Body], *, partial: bool = False) -> dict[
     if body.is_valid():
         return dict(body.validated_data)
     raise Issues(
-        found | _options(body.fields.get(found["path"][0].partition("[")[0]))
+        found | _options(body.fields.get(re.split(r"[.[]", found["path"][0])[0]))
         for found in issues_of_fields(body.errors)
     )
 

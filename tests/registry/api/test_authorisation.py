@@ -15,9 +15,10 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from registry.api_keys import create_api_key, revoke_api_key
 from registry.downloads import address_of_bytes
-from registry.models import Scope, Upload, User, Version
+from registry.models import Scope, Upload, User, Version, WebhookDelivery
 from registry.publishing import yank_version
 from registry.uploads import create_upload
+from registry.webhooks import create_webhook, ping
 from tests.factories import CheckedVersionFactory, NetworkFactory, PublishedVersionFactory
 
 pytestmark = pytest.mark.django_db
@@ -71,6 +72,7 @@ class Scene:
 
     version: Version
     upload: Upload | None = None
+    delivery: WebhookDelivery | None = None
 
     def addressed(self, route: str) -> str:
         primary = self.version.files.get(is_primary=True)
@@ -79,6 +81,8 @@ class Scene:
             "<int:version_id>": self.version.pk,
             "<str:digest>": primary.sha256,
             "<uuid:upload_id>": self.upload.pk if self.upload else "",
+            "<int:webhook_id>": self.delivery.webhook_id if self.delivery else "",
+            "<int:delivery_id>": self.delivery.pk if self.delivery else "",
             "<str:signature>/<str:name>": address_of_bytes(primary).removeprefix("/files/"),
             "<str:creator>": "alice",
             "<str:slug>": self.version.network.slug,
@@ -110,6 +114,12 @@ def uploading(alice: User) -> Scene:
     return Scene(draft(alice).version, upload)
 
 
+def listening(alice: User) -> Scene:
+    url = "https://hooks.example/"
+    webhook = create_webhook(by=alice, url=url, events=["version.published"])
+    return Scene(published(alice).version, delivery=ping(webhook=webhook, by=alice))
+
+
 @dataclass
 class Row:
     method: str
@@ -124,6 +134,8 @@ class Row:
 
 
 V1: Final = "api/v1/"
+HOOK: Final = f"{V1}webhooks/<int:webhook_id>"
+DELIVERY: Final = f"{HOOK}/deliveries/<int:delivery_id>"
 LIKE: Final = f"{V1}models/<int:network_id>/like"
 DOWNLOAD: Final = "api/download/models/<int:version_id>"
 REPOSITORY: Final = "api/models/<str:creator>/<str:slug>"
@@ -131,7 +143,11 @@ RESOLVE: Final = "<str:creator>/<str:slug>/resolve/<str:revision>/<path:name>"
 VERSION: Final = f"{V1}model-versions/<int:version_id>"
 UPLOAD: Final = f"{V1}uploads/<uuid:upload_id>"
 # What only a person's own key reads, with no more than `read`.
-PRIVATE_READS: Final = {("GET", f"{V1}me"), ("GET", LIKE)}
+PRIVATE_READS: Final = {
+    ("GET", route)
+    for route in (f"{V1}me", LIKE, f"{V1}webhooks", HOOK, f"{HOOK}/deliveries", DELIVERY)
+}
+NEW_WEBHOOK: Final = {"url": "https://hooks.example/", "events": ["version.published"]}
 NEW_MODEL: Final = {"name": "Mine", "kind": "style"}
 NEW_UPLOAD: Final = TUS | {"Upload-Length": "8", "Upload-Metadata": "filename aW5rLnB0"}  # ink.pt
 PART: Final = TUS | {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
@@ -184,6 +200,16 @@ ROWS: Final = [
     Row("PATCH", UPLOAD, owner_alone(204), uploading, body=b"abcd", headers=PART),
     Row("DELETE", UPLOAD, owner_alone(204), uploading, headers=TUS),
     Row("POST", f"{UPLOAD}/attach", owner_alone(409), uploading, body={"versionId": 0}),
+    Row("GET", f"{V1}webhooks", signed_in()),
+    Row("POST", f"{V1}webhooks", signed_in(201), body=NEW_WEBHOOK),
+    Row("GET", HOOK, owner_alone(), listening),
+    Row("PATCH", HOOK, owner_alone(), listening, body={"enabled": False}),
+    Row("DELETE", HOOK, owner_alone(204), listening),
+    Row("POST", f"{HOOK}/secret", owner_alone(), listening, body={}),
+    Row("POST", f"{HOOK}/ping", owner_alone(202), listening, body={}),
+    Row("GET", f"{HOOK}/deliveries", owner_alone(), listening),
+    Row("GET", DELIVERY, owner_alone(), listening),
+    Row("POST", f"{DELIVERY}/redeliver", owner_alone(202), listening, body={}),
     Row("GET", DOWNLOAD, everyone(307)),
     Row("GET", DOWNLOAD, (404, 404, 307, 403, 404, 307), draft),
     Row("GET", f"{DOWNLOAD}/bundle", everyone()),
