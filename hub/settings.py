@@ -16,6 +16,16 @@ from hub.embedded.paths import DataFolder, broker_url, default_data_folder
 from hub.embedded.secrets import read_oidc_key, read_or_invent_secret
 from hub.logging import logging_settings
 
+
+def limit_pair(name: str, default: str) -> tuple[int, int]:
+    """`600,1200`: two whole numbers."""
+    text = env.str(name, default)
+    numbers = [part.strip() for part in text.split(",")]
+    if len(numbers) != 2 or not all(part.isascii() and part.isdigit() for part in numbers):
+        raise ImproperlyConfigured(f"{name} is {text!r}. Give two whole numbers: {default}")
+    return int(numbers[0]), int(numbers[1])
+
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 
@@ -84,6 +94,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "hub.request_log.RequestLog",
     "corsheaders.middleware.CorsMiddleware",
+    "registry.api.view.RateLimitHeaders",
     "django.middleware.http.ConditionalGetMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -276,6 +287,20 @@ if S3_BUCKET := env.str("S3_BUCKET", ""):
         },
     }
 
+# --- Rendering ----------------------------------------------------------------------------------
+# Base models on the render workers' disks, as a JSON list: see inference.base_models.
+BASE_MODELS = env.json("BASE_MODELS", default=[])
+if not isinstance(BASE_MODELS, list) or not all(isinstance(each, dict) for each in BASE_MODELS):
+    raise ImproperlyConfigured(
+        'BASE_MODELS is no JSON list of objects: [{"name": "SD 1.5", "family": "sd1", '
+        '"path": "/models/v1-5.safetensors", "stands_for": ["SD 1.5"]}]'
+    )
+# The one that ships with the project, and its image encoder.
+DEMO_BASE = BASE_DIR / "inference" / "demo" / "base"
+DEMO_ENCODER = BASE_DIR / "inference" / "demo" / "encoder"
+# What a render worker keeps loaded, in bytes; 0: a share of the device's memory.
+RENDER_BASE_BYTES = env.int("RENDER_BASE_BYTES", 0)
+
 # --- Language and time --------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
 LOCALE_PATHS = [BASE_DIR / "locale"]
@@ -415,6 +440,7 @@ CORS_ALLOW_HEADERS = [
 ]
 CORS_EXPOSE_HEADERS = [
     *("etag", "link", "location", "retry-after", "content-disposition", "content-range"),
+    *("ratelimit-limit", "ratelimit-remaining", "ratelimit-reset", "ratelimit-policy"),
     *("tus-resumable", "tus-version", "tus-extension", "tus-max-size", "tus-checksum-algorithm"),
     *("upload-offset", "upload-length", "upload-expires"),
 ]
@@ -426,10 +452,40 @@ REST_FRAMEWORK = {
     # A view says which scope it needs; one that forgets is closed.
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "registry.api.view.AlwaysTheSame",
+    "DEFAULT_SCHEMA_CLASS": "registry.api.schema.operations.HubSchema",
     "EXCEPTION_HANDLER": "registry.api.errors.handle",
     # `format` is a parameter of ours: which of a version's files.
     "URL_FORMAT_OVERRIDE": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "HyperHub",
+    "DESCRIPTION": (
+        "Find, fetch and publish hypernetworks of Stable Diffusion. A superset of Civitai's "
+        "public v1 API: its clients work with another base URL."
+    ),
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SORT_OPERATIONS": False,
+    "POSTPROCESSING_HOOKS": ["registry.api.schema.document.complete"],
+    "GET_MOCK_REQUEST": "registry.api.schema.document.no_request",
+}
+# How many requests of a kind a minute: of an address without a key, of a person with one. 0 is no
+# limit. They keep the hub quick; what protects it are quotas and permissions.
+API_LIMITS = {
+    kind: limit_pair(f"API_LIMIT_{kind.upper()}", default)
+    for kind, default in (
+        ("read", "600,1200"),
+        ("search", "120,300"),
+        ("write", "30,120"),
+        ("upload", "10,60"),
+        # The parts of a resumed upload.
+        ("part", "30,2400"),
+        ("download", "120,600"),
+        # What downloads lead to: one file in many parts is many requests.
+        ("bytes", "2400,2400"),
+    )
 }
 
 LOGGING = logging_settings(debug=DEBUG, json=env.bool("LOG_JSON", not DEBUG))

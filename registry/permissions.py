@@ -20,6 +20,7 @@ class Action(StrEnum):
     PUBLISH = "publish"
     YANK = "yank"
     DELETE = "delete"
+    RENDER = "render"
     # Of one's own things, and of everyone's for moderators.
     SET_CONTENT_LEVEL = "set-content-level"
     SET_TAGS = "set-tags"
@@ -40,6 +41,7 @@ _CREATORS = frozenset(
         Action.PUBLISH,
         Action.YANK,
         Action.DELETE,
+        Action.RENDER,
         Action.SET_CONTENT_LEVEL,
         Action.SET_TAGS,
     }

@@ -1,4 +1,4 @@
-"""What the grids show: a fixed suite of prompts per base model and kind, and a creator's own two."""
+"""What grids show: a fixed suite of prompts per base model and kind, and a creator's own two."""
 
 from django.core.exceptions import ValidationError
 from django.db import models

@@ -1,0 +1,229 @@
+"""Preview grids: asked for, cancelled, described. The rendering is `inference.rendering`'s.
+
+A grid is the rows of a version's prompts and the columns of the multipliers. Whoever asks twice
+gets the same grid; a version's first one goes before repeated ones in the line.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import structlog
+from django.db import transaction
+from django.dispatch import receiver
+from django.utils import timezone
+
+from inference.errors import (
+    BaseModelOff,
+    GridFinished,
+    NoBaseModel,
+    NotServed,
+    TooManyGrids,
+    TooManyPrompts,
+    WrongBaseModel,
+)
+from inference.measuring import show_on_version
+from inference.models import BaseModel, Cell, OwnPrompt, PreviewGrid
+from inference.suites import seed_of
+from registry import audit
+from registry.base_models import family_of
+from registry.errors import HubError, NoFile
+from registry.jobs import JobFinished, cancel_job, enqueue
+from registry.models import Job, Network, User, Version
+from registry.permissions import Action, require
+from registry.pictures import free_pictures_after_commit
+from registry.signals import job_ending, version_published
+
+logger = structlog.get_logger(__name__)
+RENDER_GRID: Final = "inference.render_grid"
+MULTIPLIERS: Final = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25)
+# Points of a job's priority: each is a minute in the line.
+FIRST: Final = 0
+AGAIN: Final = 60
+MOST_UNFINISHED: Final = 20
+
+# A row of a grid: its prompt, and the seed of its noise.
+Row = tuple[str, int]
+
+
+def ask_for_grid(
+    *,
+    version: Version,
+    by: User | None,
+    base_model: BaseModel | None = None,
+    again: bool = False,
+) -> PreviewGrid:
+    """The grid of this version on this base model, else on the one it was made for.
+
+    A finished grid of the same prompts, settings and weights is returned as it is unless `again`.
+    `by` None is the hub itself. Raises Forbidden, NotServed, NoFile, NoBaseModel, WrongBaseModel,
+    BaseModelOff, TooManyGrids.
+    """
+    creator = version.network.creator
+    require(Action.RENDER, by=by, creator=creator)
+    _require_renderable(version)
+    base = base_model or BaseModel.objects.fitting(version).first()
+    if base is None:
+        raise NoBaseModel(base_model=version.base_model or "–")
+    _require_fitting(version, base)
+    rows, settings = rows_of(version, base), settings_of(base)
+    with transaction.atomic():
+        Version.objects.select_for_update(no_key=True).get(pk=version.pk)
+        before = version.preview_grids.filter(base_model=base)
+        if (known := _same(before, base, rows, settings, again=again)) is not None:
+            return known
+        if by is not None:
+            _require_room(by)
+        grid = PreviewGrid.objects.create(
+            version=version,
+            base_model=base,
+            base_hash=base.hash,
+            settings=settings,
+            multipliers=list(MULTIPLIERS),
+            asked_by=by,
+        )
+        _lay_out(grid, rows)
+        grid.job = enqueue(
+            kind=RENDER_GRID,
+            payload={"grid": grid.pk},
+            owner=by or creator,
+            key=f"{RENDER_GRID}:{grid.pk}",
+            priority=FIRST if not before.exclude(pk=grid.pk).exists() else AGAIN,
+        )
+        grid.save(update_fields=["job"])
+        data = {"grid": grid.pk, "base_model": base.name}
+        audit.record("grid.asked_for", by=by, on=version, data=data)
+    return grid
+
+
+def cancel_grid(*, grid: PreviewGrid, by: User | None) -> PreviewGrid:
+    """What is rendered stays; the rest is not. Raises Forbidden, GridFinished."""
+    require(Action.RENDER, by=by, creator=grid.version.network.creator)
+    if grid.is_finished or grid.job is None:
+        raise GridFinished(status=grid.get_status_display())
+    try:
+        cancel_job(job=grid.job, by=by)
+    except JobFinished:
+        grid.refresh_from_db()
+        raise GridFinished(status=grid.get_status_display()) from None
+    grid.refresh_from_db()
+    return grid
+
+
+def set_own_prompts(*, version: Version, texts: Sequence[str], by: User) -> list[OwnPrompt]:
+    """A creator's own rows, after the suite's; at most two. For the next grid.
+
+    Raises Forbidden, TooManyPrompts, ValidationError.
+    """
+    require(Action.RENDER, by=by, creator=version.network.creator)
+    if len(texts) > OwnPrompt.MOST:
+        raise TooManyPrompts(most=OwnPrompt.MOST)
+    with transaction.atomic():
+        Version.objects.select_for_update(no_key=True).get(pk=version.pk)
+        version.own_prompts.all().delete()
+        prompts = [
+            OwnPrompt(version=version, position=position, text=text.strip(), seed=seed_of(text))
+            for position, text in enumerate(texts)
+        ]
+        for prompt in prompts:
+            prompt.full_clean()
+            prompt.save()
+        audit.record("grid.own_prompts", by=by, on=version, data={"prompts": len(prompts)})
+    return prompts
+
+
+def rows_of(version: Version, base: BaseModel) -> list[Row]:
+    """The suite of its kind, then its creator's own."""
+    suite = base.suite.filter(kind=version.network.kind)
+    rows = [(each.text, each.seed) for each in (*suite, *version.own_prompts.all())]
+    return list(dict.fromkeys(rows))
+
+
+def settings_of(base: BaseModel) -> dict[str, Any]:
+    """`inference.engine.sampling.Settings`, by its fields."""
+    return {
+        "width": base.width,
+        "height": base.height,
+        "steps": base.steps,
+        "cfg_scale": base.cfg_scale,
+        "sampler": base.scheduler,
+        "negative_prompt": base.negative_prompt,
+    }
+
+
+# --- Listening ------------------------------------------------------------------------------------
+
+
+@receiver(version_published)
+def preview_what_is_published(version: Version, **_: Any) -> None:
+    """A network of a base model that nobody has here stays without pictures."""
+    try:
+        ask_for_grid(version=version, by=None)
+    except HubError as objection:
+        logger.info("no grid of this version", version=version.pk, reason=objection.code)
+
+
+@receiver(job_ending)
+def end_grid_with_its_job(job: Job, **_: Any) -> None:
+    """In the transaction of the job's end: a grid is never left waiting for nobody."""
+    if job.kind != RENDER_GRID:
+        return
+    status = {
+        Job.State.DONE: PreviewGrid.Status.DONE,
+        Job.State.CANCELLED: PreviewGrid.Status.CANCELLED,
+    }.get(Job.State(job.state), PreviewGrid.Status.FAILED)
+    grids = PreviewGrid.objects.unfinished().filter(pk=job.payload["grid"])
+    grids.update(status=status, reason=job.reason, finished_at=timezone.now())
+    # Bytes that were announced, and whose cell will not come.
+    lost = Cell.objects.filter(grid=job.payload["grid"], state=Cell.State.STORING)
+    free_pictures_after_commit(list(lost.values_list("sha256", flat=True)))
+    lost.update(state=Cell.State.WAITING, sha256="")
+    if status == PreviewGrid.Status.DONE:
+        for grid in PreviewGrid.objects.filter(pk=job.payload["grid"]):
+            show_on_version(grid)
+
+
+# --- Small print ----------------------------------------------------------------------------------
+
+
+def _require_renderable(version: Version) -> None:
+    gone = (Network.Status.ARCHIVED, Network.Status.TAKEN_DOWN)
+    if version.status == Version.Status.TAKEN_DOWN or version.network.status in gone:
+        raise NotServed
+    if not version.files.filter(is_primary=True, blob__isnull=False).exists():
+        raise NoFile
+
+
+def _require_fitting(version: Version, base: BaseModel) -> None:
+    if not base.is_enabled:
+        raise BaseModelOff(name=base.name)
+    if family_of(version.dims) not in (base.family, "any"):
+        raise WrongBaseModel(name=base.name, family=base.family)
+
+
+def _require_room(by: User) -> None:
+    unfinished = PreviewGrid.objects.unfinished().filter(asked_by=by).count()
+    if unfinished >= MOST_UNFINISHED:
+        raise TooManyGrids(most=MOST_UNFINISHED)
+
+
+def _same(
+    grids: Any, base: BaseModel, rows: list[Row], settings: dict[str, Any], *, again: bool
+) -> PreviewGrid | None:
+    """One that is under way, or that is finished and shows just this."""
+    unfinished: PreviewGrid | None = grids.unfinished().first()
+    if unfinished is not None or again:
+        return unfinished
+    done = grids.filter(status=PreviewGrid.Status.DONE, base_hash=base.hash, settings=settings)
+    grid: PreviewGrid | None = done.filter(multipliers=list(MULTIPLIERS)).first()
+    if grid is None:
+        return None
+    shown = grid.cells.filter(column=0).values_list("prompt", "seed")
+    return grid if list(shown) == rows else None
+
+
+def _lay_out(grid: PreviewGrid, rows: Sequence[Row]) -> None:
+    Cell.objects.bulk_create(
+        Cell(grid=grid, row=row, column=column, prompt=prompt, seed=seed, multiplier=multiplier)
+        for row, (prompt, seed) in enumerate(rows)
+        for column, multiplier in enumerate(grid.multipliers)
+    )
