@@ -42,7 +42,8 @@ def blurhash_of(picture: Image.Image) -> str:
 
 
 def _cosines(light: Colours) -> Colours:
-    places = (np.arange(SIDE) / SIDE) * np.pi
+    # In the middle of each pixel, where cosines of one colour add up to nothing.
+    places = (np.arange(SIDE) + 0.5) / SIDE * np.pi
     across = np.cos(np.outer(np.arange(ACROSS), places))  # [i, x]
     down = np.cos(np.outer(np.arange(DOWN), places))  # [j, y]
     sums = np.einsum("jy,ix,yxc->jic", down, across, light) / SIDE**2
