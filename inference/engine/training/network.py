@@ -51,7 +51,8 @@ class TrainableNetwork(nn.Module):
     def __init__(self, spec: HypernetworkSpec, dims: Iterable[int]) -> None:
         super().__init__()
         self.spec = spec
-        self.heads = {dim: (Head(spec, dim), Head(spec, dim)) for dim in sorted(dims)}
+        with torch.random.fork_rng(devices=[]):  # torch starts weights by itself: not our chance
+            self.heads = {dim: (Head(spec, dim), Head(spec, dim)) for dim in sorted(dims)}
         self._kept = nn.ModuleList(head for pair in self.heads.values() for head in pair)
 
     @classmethod
@@ -100,16 +101,15 @@ def _layers(spec: HypernetworkSpec, dim: int) -> Iterator[nn.Module]:
 
 
 def _start(weight: Tensor, spec: HypernetworkSpec) -> None:
-    slope = "leaky_relu" if spec.activation_func == "leakyrelu" else "relu"
     match spec.weight_initialization:
         case "XavierUniform":
             nn.init.xavier_uniform_(weight)
         case "XavierNormal":
             nn.init.xavier_normal_(weight)
         case "KaimingUniform":
-            nn.init.kaiming_uniform_(weight, nonlinearity=slope)
+            nn.init.kaiming_uniform_(weight, nonlinearity="relu")
         case "KaimingNormal":
-            nn.init.kaiming_normal_(weight, nonlinearity=slope)
+            nn.init.kaiming_normal_(weight, nonlinearity="relu")
         case _:
             nn.init.normal_(weight, std=_START_DEVIATION)
 

@@ -92,7 +92,7 @@ def prepare(
         uses_bf16=_uses_bf16(base, options),
         preview_prompt=options.preview_prompt
         or fill(templates[0], name=options.name, caption=held[0].caption),
-        identity={"base_model": base.hash, "pictures": _digest(dataset)},
+        identity={"base_model": base.hash, "set_of_pictures": _digest(dataset)},
         first_step=first_step,
         optimizer_state=optimizer_state,
     )

@@ -53,7 +53,7 @@ class Stepper:
         draws = [self._prepared.draws.batch() for _ in range(self._options.gradient_step)]
         set_rate(self.optimizer, rate)
         self._network.train()
-        self._losses += self._gradients(draws)
+        self._losses += self.gradients(draws)
         self._losses_taken += 1
         self._clip()
         self.optimizer.step()
@@ -77,7 +77,7 @@ class Stepper:
 
     # --- one step -----------------------------------------------------------------------------
 
-    def _gradients(self, draws: list[Draw]) -> Tensor:
+    def gradients(self, draws: list[Draw]) -> Tensor:
         """The mean loss of the draws, its gradients left in the weights.
 
         Where memory does not suffice, first the UNet computes parts twice instead of keeping them,
@@ -112,8 +112,9 @@ class Stepper:
         latents = prepared.latents.drawn(chosen, draw.posterior.to(device))
         text = prepared.states(draw.texts)
         noised = prepared.diffusion.noised(latents, noise, t)
-        error = self._predict(noised, t, text, self._contexts).float()
-        squares = (error - prepared.diffusion.target(latents, noise, t)).square()
+        target = prepared.diffusion.target(latents, noise, t)
+        predicted = self._predict(noised, t, text, self._contexts).to(target.dtype)
+        squares = (predicted - target).square()
         if self._options.use_weight:
             squares = squares * prepared.latents.weights[chosen]
         return squares.mean()
@@ -165,8 +166,8 @@ class Stepper:
             "optimizer": self.optimizer.state_dict(),
             "draws": self._prepared.draws.state(),
             "chance": chance,
-            "losses": self._losses.cpu(),
-            "losses_taken": self._losses_taken,
+            "loss_sum": self._losses.cpu(),
+            "loss_count": self._losses_taken,
         }
 
     def take_up(self, state: dict[str, Any]) -> None:
@@ -177,5 +178,5 @@ class Stepper:
         torch.set_rng_state(state["chance"]["cpu"])
         if self._base.device.type == "cuda" and "cuda" in state["chance"]:
             torch.cuda.set_rng_state(state["chance"]["cuda"], self._base.device)
-        self._losses.copy_(state["losses"])
-        self._losses_taken = state["losses_taken"]
+        self._losses.copy_(state["loss_sum"])
+        self._losses_taken = state["loss_count"]

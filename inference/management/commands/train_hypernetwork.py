@@ -120,9 +120,7 @@ class Command(BaseCommand):
         defaults = {field.name: field.default for field in fields(TrainingOptions)}
         for name, (kind, text) in OPTIONS.items():
             default = defaults[name]
-            said = (
-                "" if default in (None, "", False, True, ()) else f" (default: {_shown(default)})"
-            )
+            said = "" if default in (None, "", ()) else f" (default: {_shown(default)})"
             flag = "--" + name.replace("_", "-")
             options.add_argument(
                 flag, default=None, help=f"{text}{said}".replace("%", "%%"), **kind
