@@ -59,3 +59,29 @@ def base_model_shape(base_model: BaseModel) -> JSON:
         "hash": base_model.short_hash,
         "isDemo": base_model.is_demo,
     }
+
+
+def details_of_base_model(base_model: BaseModel) -> JSON:
+    """All that is public of it: its path is not."""
+    suites: dict[str, list[JSON]] = {}
+    for prompt in base_model.suite.all():
+        suites.setdefault(prompt.kind, []).append({"text": prompt.text, "seed": prompt.seed})
+    return base_model_shape(base_model) | {
+        "about": base_model.about,
+        "standsFor": base_model.stands_for,
+        "clipSkip": base_model.clip_skip,
+        "settings": settings_of(base_model),
+        "suites": suites,
+    }
+
+
+def settings_of(base_model: BaseModel) -> JSON:
+    """`inference.engine.sampling.Settings`, by its fields."""
+    return {
+        "width": base_model.width,
+        "height": base_model.height,
+        "steps": base_model.steps,
+        "cfg_scale": base_model.cfg_scale,
+        "sampler": base_model.scheduler,
+        "negative_prompt": base_model.negative_prompt,
+    }

@@ -21,6 +21,7 @@ from inference.errors import (
     TooManyPrompts,
     WrongBaseModel,
 )
+from inference.grid_shapes import settings_of
 from inference.measuring import show_on_version
 from inference.models import BaseModel, Cell, OwnPrompt, PreviewGrid
 from inference.suites import seed_of
@@ -136,18 +137,6 @@ def rows_of(version: Version, base: BaseModel) -> list[Row]:
     suite = base.suite.filter(kind=version.network.kind)
     rows = [(each.text, each.seed) for each in (*suite, *version.own_prompts.all())]
     return list(dict.fromkeys(rows))
-
-
-def settings_of(base: BaseModel) -> dict[str, Any]:
-    """`inference.engine.sampling.Settings`, by its fields."""
-    return {
-        "width": base.width,
-        "height": base.height,
-        "steps": base.steps,
-        "cfg_scale": base.cfg_scale,
-        "sampler": base.scheduler,
-        "negative_prompt": base.negative_prompt,
-    }
 
 
 # --- Listening ------------------------------------------------------------------------------------
