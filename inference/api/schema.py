@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from inference.api.bodies import GridBody, PromptsBody
 from inference.models import BaseModel, Cell, PreviewGrid
 from registry.api.schema.operations import JSON_TYPE, Answer, Operation, said
 from registry.api.schema.words import (
@@ -14,7 +15,6 @@ from registry.api.schema.words import (
     NUMBER,
     TEXT,
     UUID,
-    Schema,
     array,
     choice,
     component,
@@ -23,6 +23,7 @@ from registry.api.schema.words import (
     query,
     shape,
 )
+from registry.api.writing import Nothing
 from registry.models import Scope
 
 GROUP: Final = "Previews"
@@ -138,13 +139,6 @@ BASE_MODELS: Final = component(
         }
     ),
 )
-ASKED: Final[Schema] = {"type": "object", "additionalProperties": False} | {
-    "properties": {
-        "baseModelId": described(KEY, "Else the one that it was made for."),
-        "again": described(BOOLEAN, "Even where a finished grid shows the same."),
-    }
-}
-
 LIST_GRIDS: Final = Operation(
     "listGrids",
     "A version's grids, newest first",
@@ -162,7 +156,7 @@ ASK_FOR_GRID: Final = Operation(
         "as it is."
     ),
     scope=Scope.UPLOAD,
-    body={JSON_TYPE: ASKED},
+    body={JSON_TYPE: GridBody},
     body_required=False,
     answers={
         200: Answer("A finished grid of the same.", GRID),
@@ -199,7 +193,7 @@ CANCEL_GRID: Final = Operation(
     group=GROUP,
     description="What is rendered stays.",
     scope=Scope.UPLOAD,
-    body={JSON_TYPE: {"type": "object", "maxProperties": 0}},
+    body={JSON_TYPE: Nothing},
     body_required=False,
     answers={202: Answer("The grid: ended, or asked to end at its next step.", GRID)},
     errors=(400, 404, 409),
@@ -220,12 +214,7 @@ SET_PROMPTS: Final = Operation(
     group=GROUP,
     description="At most two, for the next grid.",
     scope=Scope.UPLOAD,
-    body={
-        JSON_TYPE: shape(
-            {"prompts": array(described(TEXT, "", example="inkwash, a fox"), maxItems=2)}
-        )
-        | {"additionalProperties": False}
-    },
+    body={JSON_TYPE: PromptsBody},
     answers={200: Answer("The prompts as they are now.", PROMPTS)},
     errors=(400, 404, 413),
     example=ONE_VERSION | {"body": {"prompts": ["inkwash, a fox in the snow"]}},
