@@ -12,6 +12,7 @@ from registry.api.schema.words import (
     INTEGER,
     KEY,
     MOMENT,
+    NOTHING,
     NUMBER,
     TEXT,
     UUID,
@@ -23,7 +24,6 @@ from registry.api.schema.words import (
     query,
     shape,
 )
-from registry.api.writing import Nothing
 from registry.models import Scope
 
 GROUP: Final = "Previews"
@@ -193,7 +193,7 @@ CANCEL_GRID: Final = Operation(
     group=GROUP,
     description="What is rendered stays.",
     scope=Scope.UPLOAD,
-    body={JSON_TYPE: Nothing},
+    body={JSON_TYPE: NOTHING},
     body_required=False,
     answers={202: Answer("The grid: ended, or asked to end at its next step.", GRID)},
     errors=(400, 404, 409),
