@@ -7,7 +7,8 @@ from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from registry.models import ContentLevel, Scope, User
+from registry.models import ContentLevel, Scope, User, Webhook
+from registry.webhooks import SUBSCRIBABLE
 
 if TYPE_CHECKING:  # generic for the type checker only
     UserModelForm = forms.ModelForm[User]
@@ -73,3 +74,25 @@ class ApiKeyForm(forms.Form):
         if not user.is_moderator:
             scopes = self.fields["scopes"]
             scopes.choices = [each for each in Scope.choices if each[0] != Scope.MODERATE]  # type: ignore[attr-defined]
+
+
+class WebhookForm(forms.Form):
+    url = forms.CharField(
+        label=_("Address"),
+        max_length=500,
+        widget=forms.URLInput(attrs={"placeholder": "https://example.org/hyperhub"}),
+        help_text=_("Called by POST. It must be reachable from the public internet."),
+    )
+    about = forms.ChoiceField(
+        label=_("It is called about"),
+        choices=Webhook.About.choices,
+        initial=Webhook.About.OWN,
+        widget=forms.RadioSelect,
+    )
+    events = forms.MultipleChoiceField(
+        label=_("It is called when"),
+        choices=[(each.value, each.label) for each in SUBSCRIBABLE],
+        initial=[Webhook.Event.VERSION_PUBLISHED],
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": _("Tick at least one event.")},
+    )

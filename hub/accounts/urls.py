@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from hub.accounts import client_views, first_admin, key_views, profile_views
+from hub.accounts import client_views, first_admin, key_views, profile_views, webhook_views
 
 urlpatterns = [
     path("account/first-admin/<str:token>/", first_admin.first_admin, name="account_first_admin"),
@@ -15,6 +15,31 @@ urlpatterns = [
         "account/apps/<str:client_id>/disconnect/",
         client_views.disconnect_client,
         name="account_client_disconnect",
+    ),
+    path("account/webhooks/", webhook_views.webhooks, name="account_webhooks"),
+    path("account/webhooks/<int:webhook_id>/", webhook_views.webhook, name="account_webhook"),
+    path(
+        "account/webhooks/<int:webhook_id>/switch",
+        webhook_views.switch,
+        name="account_webhook_switch",
+    ),
+    path(
+        "account/webhooks/<int:webhook_id>/try", webhook_views.attempt, name="account_webhook_try"
+    ),
+    path(
+        "account/webhooks/<int:webhook_id>/secret",
+        webhook_views.secret,
+        name="account_webhook_secret",
+    ),
+    path(
+        "account/webhooks/<int:webhook_id>/delete/",
+        webhook_views.delete,
+        name="account_webhook_delete",
+    ),
+    path(
+        "account/webhooks/<int:webhook_id>/deliveries/<int:delivery_id>/",
+        webhook_views.delivery,
+        name="account_webhook_delivery",
     ),
     # In the place of allauth's page, under the address that it gives to programs.
     path("identity/o/device", client_views.device, name="account_device"),

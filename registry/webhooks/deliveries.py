@@ -136,7 +136,8 @@ def _called(delivery: WebhookDelivery) -> Outcome:
 
 def body_of(delivery: WebhookDelivery) -> bytes:
     """The very bytes that are signed and sent."""
-    return json.dumps(delivery.body, separators=(",", ":")).encode()
+    body = {name: delivery.body[name] for name in ("type", "timestamp", "data")}
+    return json.dumps(body, separators=(",", ":")).encode()
 
 
 def headers_of(delivery: WebhookDelivery, body: bytes) -> dict[str, str]:

@@ -16,6 +16,7 @@ from rest_framework.test import APIClient
 from hub.accounts.clients import OUR_CLIENT
 from registry.api_keys import create_api_key
 from registry.models import Scope, User
+from registry.webhooks import SUBSCRIBABLE, create_webhook, ping, update_webhook
 from tests.cast import PASSWORD
 
 Steps = Iterator[str]
@@ -132,6 +133,7 @@ def of_a_new_account(page: Page) -> Steps:
         "webauthn-add": reverse("mfa_add_webauthn"),
         "sessions": reverse("usersessions_list"),
         "keys-none": reverse("account_keys"),
+        "webhooks-none": reverse("account_webhooks"),
         "clients-none": reverse("account_clients"),
         "connections": reverse("socialaccount_connections"),
         "logout": reverse("account_logout"),
@@ -148,6 +150,8 @@ def of_a_full_account(page: Page, context: BrowserContext, user: User) -> Steps:
     add_passkey(page, "Laptop", alone=True)
     furnish(user)
     key = user.api_keys.get(name="Backup script").pk
+    webhook = user.webhooks.get(disabled_at=None)
+    call = webhook.deliveries.get()
     page.goto(reverse("mfa_list_webauthn"))
     edit = page.get_by_role("link", name="Rename Laptop").get_attribute("href") or ""
     for name, address in {
@@ -162,6 +166,9 @@ def of_a_full_account(page: Page, context: BrowserContext, user: User) -> Steps:
         "webauthn-remove": edit.replace("edit", "remove"),
         "keys": reverse("account_keys"),
         "key-revoke": reverse("account_key_revoke", args=[key]),
+        "webhooks": reverse("account_webhooks"),
+        "webhook": reverse("account_webhook", args=[webhook.pk]),
+        "webhook-delivery": reverse("account_webhook_delivery", args=[webhook.pk, call.pk]),
         "clients": reverse("account_clients"),
         "client-disconnect": reverse("account_client_disconnect", args=[OUR_CLIENT]),
         "reauthenticate-code": reverse("mfa_reauthenticate"),
@@ -173,6 +180,7 @@ def of_a_full_account(page: Page, context: BrowserContext, user: User) -> Steps:
         visit(page, address)
         yield name
     yield from _making_a_key(page)
+    yield from _making_a_webhook(page)
     yield from _connecting(page)
     page.context.clear_cookies(name="sessionid")
     page.goto(reverse("account_login"))
@@ -189,6 +197,15 @@ def _making_a_key(page: Page) -> Steps:
     page.get_by_role("button", name="Make the key").click()
     page.locator("[data-new-key]").wait_for()
     yield "key-created"
+
+
+def _making_a_webhook(page: Page) -> Steps:
+    visit(page, reverse("account_webhooks"))
+    page.get_by_label("Address", exact=True).fill("https://hooks.example/third")
+    page.get_by_role("button", name="Make the webhook").click()
+    page.locator("[data-new-secret]").wait_for()
+    page.get_by_text("How to know that a call is ours").click()
+    yield "webhook-created"
 
 
 def _connecting(page: Page) -> Steps:
@@ -210,6 +227,14 @@ def furnish(user: User) -> None:
     for name, days in {"Backup script": None, "The workstation in the studio upstairs": 30}.items():
         ends = timezone.now() + timedelta(days=days) if days else None
         create_api_key(user=user, name=name, scopes=list(Scope), expires_at=ends)
+    webhook, off = (
+        create_webhook(by=user, url=f"https://hooks.example/{name}", events=SUBSCRIBABLE)
+        for name in ("a-rather-long-address-of-a-program/that-mirrors-everything", "old")
+    )
+    update_webhook(webhook=off, by=user, enabled=False)
+    call = ping(webhook=webhook, by=user)
+    call.attempts.create(number=1, milliseconds=10_012, error="There was no answer in time.")
+    call.attempts.create(number=2, milliseconds=81, status_code=200, answer="thanks")
     token = Token(type=Token.Type.REFRESH_TOKEN, client_id=OUR_CLIENT, user=user)
     token.set_value("refresh")
     token.set_scopes([Scope.READ, Scope.UPLOAD])
