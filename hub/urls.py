@@ -11,10 +11,10 @@ from hub.theme import set_theme
 from registry.api import pictures
 from registry.api.downloads import (
     DownloadVersion,
+    SignedFile,
     VersionBundle,
     VersionPreview,
     VersionSidecar,
-    signed_file,
 )
 
 # The admin has no door of its own: signing in there asks for the second factor too.
@@ -30,11 +30,12 @@ urlpatterns = [
     path("account/", include("allauth.urls")),
     path("", include("allauth.idp.urls")),
     path("api/v1/", include("registry.api.urls")),
+    path("api/v1/", include("inference.api.urls")),
     path("api/download/models/<int:version_id>", DownloadVersion.as_view()),
     path("api/download/models/<int:version_id>/bundle", VersionBundle.as_view()),
     path("api/download/models/<int:version_id>/preview", VersionPreview.as_view()),
     path("api/download/models/<int:version_id>/sidecar", VersionSidecar.as_view()),
-    path("files/<str:signature>/<str:name>", signed_file),
+    path("files/<str:signature>/<str:name>", SignedFile.as_view()),
     path("pictures/<str:sha256>/width=<str:width>/<int:picture_id>.webp", pictures.picture),
     path("admin/", admin.site.urls),
     path("", include("registry.api.huggingface")),

@@ -2,50 +2,53 @@
 
 from http import HTTPStatus
 from pathlib import Path
-from typing import Final
 
 from django.conf import settings
 from django.core.files.storage import default_storage
 from django.http import (
     FileResponse,
     Http404,
-    HttpRequest,
     HttpResponse,
-    JsonResponse,
     StreamingHttpResponse,
 )
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_safe
 from rest_framework.request import Request
-from rest_framework.views import APIView
-from structlog.contextvars import get_contextvars
+from rest_framework.response import Response
 
 from registry import bundles, downloads
 from registry.api.permissions import MayReadInPublic
 from registry.api.reading import one_of, whole_number
+from registry.api.schema import downloads as doc
+from registry.api.schema.operations import documented
+from registry.api.view import ApiView, address_of
 from registry.counters import count_download
 from registry.keyset import LARGEST_KEY
 from registry.models import File
 from registry.ranges import file_response
 
-DTYPES: Final = ("fp32", "fp16", "bf16", "fp64")
 
-
-class DownloadVersion(APIView):
-    """307 to the bytes. Counted here: the signed address may be fetched in many parts."""
+class Download(ApiView):
+    """Open to everyone, like the versions themselves."""
 
     permission_classes = (MayReadInPublic,)
 
+    def limit_of(self, request: Request) -> str:
+        return "download"
+
+
+class DownloadVersion(Download):
+    """307 to the bytes. Counted here: the signed address may be fetched in many parts."""
+
+    @documented(doc.DOWNLOAD)
     def get(self, request: Request, version_id: int) -> HttpResponseBase:
         return redirect_to_bytes(request, _file(request, version_id))
 
 
-class VersionSidecar(APIView):
+class VersionSidecar(Download):
     """`STEM.json` as A1111 reads it beside the file."""
 
-    permission_classes = (MayReadInPublic,)
-
+    @documented(doc.SIDECAR)
     def get(self, request: Request, version_id: int) -> HttpResponseBase:
         file = _file(request, version_id)
         response = HttpResponse(_sidecar(request, file), content_type="application/json")
@@ -53,11 +56,10 @@ class VersionSidecar(APIView):
         return _private(response)
 
 
-class VersionPreview(APIView):
+class VersionPreview(Download):
     """The PNG that lies beside the file; 404 with a sentence while there is none."""
 
-    permission_classes = (MayReadInPublic,)
-
+    @documented(doc.PREVIEW)
     def get(self, request: Request, version_id: int) -> HttpResponseBase:
         file = _file(request, version_id)
         key = bundles.preview_of(file.version)
@@ -68,11 +70,10 @@ class VersionPreview(APIView):
         return _private(response)
 
 
-class VersionBundle(APIView):
+class VersionBundle(Download):
     """File, picture and sidecar in one zip, streamed; counted as a download of the file."""
 
-    permission_classes = (MayReadInPublic,)
-
+    @documented(doc.BUNDLE)
     def get(self, request: Request, version_id: int) -> HttpResponseBase:
         file = _file(request, version_id)
         _count(request, file)
@@ -125,9 +126,7 @@ def redirect_to_bytes(request: Request, file: File) -> HttpResponse:
 def _count(request: Request, file: File) -> None:
     if request.method != "GET":
         return
-    # The visitor's own address, not the proxy's: as the log has it.
-    address = get_contextvars().get("ip") or request.META.get("REMOTE_ADDR", "")
-    client = downloads.client_digest(address=address, user=request.user)
+    client = downloads.client_digest(address=address_of(request), user=request.user)
     count_download(file=file, client=client)
 
 
@@ -143,27 +142,35 @@ def _choice(request: Request) -> downloads.Choice:
         file_id=whole_number(asked.get("fileId"), "fileId", least=1, most=LARGEST_KEY),
         format=value("format", tuple(File.Format.values)),
         flavour=value("flavor", tuple(File.Flavour.values)),
-        dtype=value("fp", DTYPES),
+        dtype=value("fp", doc.DTYPES),
     )
 
 
-@require_safe
-def signed_file(request: HttpRequest, signature: str, name: str) -> HttpResponseBase:
+class SignedFile(ApiView):
     """The bytes, whole or in part, for whoever holds the signed address."""
-    try:
-        file = downloads.file_of_signature(signature)
-    except downloads.NotThere:
-        sentence = _("This address has expired. Ask for the download again.")
-        return JsonResponse({"error": sentence}, status=HTTPStatus.FORBIDDEN)
-    response = _bytes(request, file)
-    response["Content-Disposition"] = downloads.disposition(file)
-    response["Content-Type"] = downloads.CONTENT_TYPE
-    response["Cache-Control"] = "private, no-transform"
-    response["Content-Security-Policy"] = "sandbox; default-src 'none'"
-    return response
+
+    authentication_classes = ()
+    permission_classes = ()
+
+    def limit_of(self, request: Request) -> str:
+        return "bytes"
+
+    @documented(doc.SIGNED_FILE)
+    def get(self, request: Request, signature: str, name: str) -> HttpResponseBase:
+        try:
+            file = downloads.file_of_signature(signature)
+        except downloads.NotThere:
+            sentence = _("This address has expired. Ask for the download again.")
+            return Response({"error": sentence}, status=HTTPStatus.FORBIDDEN)
+        response = _bytes(request, file)
+        response["Content-Disposition"] = downloads.disposition(file)
+        response["Content-Type"] = downloads.CONTENT_TYPE
+        response["Cache-Control"] = "private, no-transform"
+        response["Content-Security-Policy"] = "sandbox; default-src 'none'"
+        return response
 
 
-def _bytes(request: HttpRequest, file: File) -> HttpResponseBase:
+def _bytes(request: Request, file: File) -> HttpResponseBase:
     assert file.blob is not None  # noqa: S101  # file_of_signature has seen to it
     etag = f'"{file.sha256}"'
     # nginx sends the bytes itself; it takes our ETag over, and with it `If-Range`.
@@ -173,4 +180,4 @@ def _bytes(request: HttpRequest, file: File) -> HttpResponseBase:
         response["ETag"] = etag
         return response
     path = Path(default_storage.path(file.blob.key))
-    return file_response(request, path.open("rb"), etag=etag)
+    return file_response(request._request, path.open("rb"), etag=etag)

@@ -11,6 +11,7 @@ from typing import Any, Final
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
 from django.core.exceptions import ValidationError as ModelValidationError
 from django.http import Http404
+from django.utils.translation import gettext as _
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import exception_handler, set_rollback
@@ -43,6 +44,15 @@ class Unauthorized(exceptions.AuthenticationFailed):
     """401 in the words that clients look for."""
 
     default_detail = "Unauthorized"
+
+
+class TooFast(exceptions.Throttled):
+    """429: a window of the limits is used up."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(wait=seconds)
+        sentence = _("Too many requests. Try again in %(seconds)d seconds.")
+        self.detail = exceptions.ErrorDetail(sentence % {"seconds": seconds}, code="throttled")
 
 
 def issue(

@@ -27,6 +27,8 @@ from registry.api.reading import (
     one_of,
     whole_number,
 )
+from registry.api.schema import huggingface as doc
+from registry.api.schema.operations import documented
 from registry.api.shapes import JSON, moment
 from registry.filters import NetworkFilter
 from registry.keyset import LARGEST_KEY, Order, keyset_page
@@ -80,6 +82,10 @@ class HuggingFaceRead(PublicRead):
 class RepositoryList(HuggingFaceRead):
     """`GET /api/models?search=&author=&filter=&sort=&limit=`; `filter` names tags."""
 
+    def limit_of(self, request: Request) -> str:
+        return "search" if request.query_params.get("search") else "read"
+
+    @documented(doc.LIST)
     def get(self, request: Request) -> Response:
         asked = request.query_params
         limit = whole_number(asked.get("limit"), "limit", least=0, most=LARGEST_KEY)
@@ -97,23 +103,53 @@ class RepositoryList(HuggingFaceRead):
         return response
 
 
-class Repository(HuggingFaceRead):
-    """`GET /api/models/{creator}/{slug}`, and `…/revision/{rev}`."""
-
-    def get(
-        self, request: Request, creator: str = "", slug: str = "", revision: str = LATEST
-    ) -> Response:
+class RepositoryView(HuggingFaceRead):
+    def answer(self, request: Request, creator: str, slug: str, revision: str = LATEST) -> Response:
         network = _network(request, creator, slug)
         version = _version(request, network, revision)
         files = [_sibling(file) for file in _files(version)]
         return Response(_summary(network, version) | {"siblings": files})
 
 
+class Repository(RepositoryView):
+    """`GET /api/models/{creator}/{slug}`."""
+
+    @documented(doc.READ)
+    def get(self, request: Request, creator: str, slug: str) -> Response:
+        return self.answer(request, creator, slug)
+
+
+class BareRepository(HuggingFaceRead):
+    """`GET /api/models/{slug}`: names without an owner, as of the oldest models there."""
+
+    @documented(doc.READ_BARE)
+    def get(self, request: Request, slug: str) -> Response:
+        raise _no_repository()
+
+
+class Revision(RepositoryView):
+    """`GET /api/models/{creator}/{slug}/revision/{rev}`."""
+
+    @documented(doc.READ_REVISION)
+    def get(self, request: Request, creator: str, slug: str, revision: str) -> Response:
+        return self.answer(request, creator, slug, revision)
+
+
 class Tree(HuggingFaceRead):
     """`GET /api/models/{creator}/{slug}/tree/{rev}`: files, all in one folder."""
 
+    @documented(doc.TREE)
+    def get(self, request: Request, creator: str, slug: str, revision: str) -> Response:
+        version = _version(request, _network(request, creator, slug), revision)
+        return Response([_entry(file) for file in _files(version)])
+
+
+class Folder(HuggingFaceRead):
+    """`GET …/tree/{rev}/{folder}`: there is only the one above."""
+
+    @documented(doc.FOLDER)
     def get(
-        self, request: Request, creator: str, slug: str, revision: str, folder: str = ""
+        self, request: Request, creator: str, slug: str, revision: str, folder: str
     ) -> Response:
         version = _version(request, _network(request, creator, slug), revision)
         if folder.strip("/"):
@@ -124,6 +160,10 @@ class Tree(HuggingFaceRead):
 class Resolve(HuggingFaceRead):
     """`HEAD|GET /{creator}/{slug}/resolve/{rev}/{file}`."""
 
+    def limit_of(self, request: Request) -> str:
+        return "download" if request.method == "GET" else "read"
+
+    @documented(doc.RESOLVE_HEAD)
     def head(self, request: Request, **address: str) -> HttpResponseBase:
         version, file = self._file(request, **address)
         response = HttpResponse(content_type=downloads.CONTENT_TYPE)
@@ -133,6 +173,7 @@ class Resolve(HuggingFaceRead):
         response["ETag"] = f'"{file.sha256}"'
         return _with_facts(response, version, file)
 
+    @documented(doc.RESOLVE)
     def get(self, request: Request, **address: str) -> HttpResponseBase:
         version, file = self._file(request, **address)
         return _with_facts(redirect_to_bytes(request, file), version, file)
@@ -283,11 +324,10 @@ _REPOSITORY: Final = "api/models/<str:creator>/<str:slug>"
 _FILE: Final = "<str:creator>/<str:slug>/resolve/<str:revision>/<path:name>"
 urlpatterns: list[Any] = [
     path("api/models", RepositoryList.as_view()),
-    # Names without an owner, as of the oldest models there: we have none.
-    path("api/models/<str:slug>", Repository.as_view()),
+    path("api/models/<str:slug>", BareRepository.as_view()),
     path(_REPOSITORY, Repository.as_view()),
-    path(f"{_REPOSITORY}/revision/<str:revision>", Repository.as_view()),
+    path(f"{_REPOSITORY}/revision/<str:revision>", Revision.as_view()),
     path(f"{_REPOSITORY}/tree/<str:revision>", Tree.as_view()),
-    path(f"{_REPOSITORY}/tree/<str:revision>/<path:folder>", Tree.as_view()),
+    path(f"{_REPOSITORY}/tree/<str:revision>/<path:folder>", Folder.as_view()),
     path(_FILE, Resolve.as_view()),
 ]

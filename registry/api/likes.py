@@ -5,6 +5,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from registry.api.permissions import needs
+from registry.api.schema import publishing as doc
+from registry.api.schema.operations import documented
 from registry.api.writing import Writes, person
 from registry.likes import like_network, unlike_network
 from registry.models import Like, Network, Scope
@@ -15,13 +17,16 @@ class ModelLike(Writes):
 
     permission_classes = (needs(Scope.READ),)
 
+    @documented(doc.READ_LIKE)
     def get(self, request: Request, network_id: int) -> Response:
         return _answer(request, _visible(request, network_id))
 
+    @documented(doc.LIKE)
     def put(self, request: Request, network_id: int) -> Response:
         network = _visible(request, network_id)
         return _answer(request, like_network(network=network, by=person(request)))
 
+    @documented(doc.UNLIKE)
     def delete(self, request: Request, network_id: int) -> Response:
         network = _visible(request, network_id)
         return _answer(request, unlike_network(network=network, by=person(request)))

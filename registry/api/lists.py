@@ -11,6 +11,8 @@ from rest_framework.response import Response
 
 from registry.api import shapes
 from registry.api.reading import (
+    IMAGE_SORTS,
+    MAX_IMAGES,
     Paging,
     PublicRead,
     address_with,
@@ -20,6 +22,8 @@ from registry.api.reading import (
     page_metadata,
     whole_number,
 )
+from registry.api.schema import catalogue as doc
+from registry.api.schema.operations import documented
 from registry.filters import APPS, PERIODS, SORTS, TYPES, content_level
 from registry.keyset import LARGEST_KEY, MAX_BY_NUMBER, Order, TooManyPages, keyset_page
 from registry.models import BaseModelName, ContentLevel, Network, Picture, Tag, User
@@ -27,11 +31,10 @@ from registry.search import normal_tag
 
 COUNTED_FOR_SECONDS: Final = 60
 DEFAULT_NUMBERED: Final = 20
-IMAGE_SORTS: Final = ("Newest", "Oldest")
-MAX_IMAGES: Final = 200
 
 
 class ImageList(PublicRead):
+    @documented(doc.LIST_IMAGES)
     def get(self, request: Request) -> Response:
         parameters = request.query_params
         paging = Paging.of(request, most=MAX_IMAGES)
@@ -79,7 +82,7 @@ class NumberedList(PublicRead):
     def item(self, row: Any, *, origin: str) -> shapes.JSON:
         raise NotImplementedError
 
-    def get(self, request: Request) -> Response:
+    def page(self, request: Request) -> Response:
         paging = Paging.of(request, default=DEFAULT_NUMBERED)
         number = paging.page or 1
         if number * paging.limit > MAX_BY_NUMBER:
@@ -102,6 +105,9 @@ class NumberedList(PublicRead):
         items = [self.item(row, origin=origin) for row in shown]
         return Response({"items": items, "metadata": metadata})
 
+    def limit_of(self, request: Request) -> str:
+        return "search" if request.query_params.get("query") else "read"
+
     def _total(self, request: Request, rows: QuerySet[Any]) -> int:
         """Counted at most once a minute: a count reads every row."""
         query = request.query_params.get("query", "").lower()
@@ -112,6 +118,10 @@ class NumberedList(PublicRead):
 
 class CreatorList(NumberedList):
     """Creators who have something listed, by name."""
+
+    @documented(doc.LIST_CREATORS)
+    def get(self, request: Request) -> Response:
+        return self.page(request)
 
     def rows(self, request: Request) -> QuerySet[User]:
         listed = Network.objects.filter(creator=OuterRef("pk"), is_listed=True)
@@ -133,6 +143,10 @@ class CreatorList(NumberedList):
 class TagList(NumberedList):
     """Tags in use, the most used first."""
 
+    @documented(doc.LIST_TAGS)
+    def get(self, request: Request) -> Response:
+        return self.page(request)
+
     def rows(self, request: Request) -> QuerySet[Tag]:
         tags = Tag.objects.filter(alias_of=None, network_count__gt=0)
         if query := request.query_params.get("query"):
@@ -151,6 +165,7 @@ class TagList(NumberedList):
 class Enums(PublicRead):
     """The values that parameters take."""
 
+    @documented(doc.READ_ENUMS)
     def get(self, request: Request) -> Response:
         return Response(
             {

@@ -2,18 +2,21 @@
 
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from registry.api import shapes
 from registry.api.authentication import Access
 from registry.api.permissions import needs
 from registry.api.reading import origin_of
+from registry.api.schema import catalogue as doc
+from registry.api.schema.operations import documented
+from registry.api.view import ApiView
 from registry.models import Scope, User
 
 
-class Me(APIView):
+class Me(ApiView):
     permission_classes = (needs(Scope.READ),)
 
+    @documented(doc.READ_ME)
     def get(self, request: Request) -> Response:
         user = request.user
         assert isinstance(user, User)  # noqa: S101 -- the permission saw to it

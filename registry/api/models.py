@@ -16,7 +16,11 @@ from registry.api.reading import (
     origin_of,
     page_metadata,
 )
+from registry.api.schema import catalogue as read
+from registry.api.schema import publishing as write
+from registry.api.schema.operations import documented
 from registry.api.versions import version_response
+from registry.api.view import READING
 from registry.api.writing import (
     ModelBody,
     ModelChange,
@@ -37,6 +41,11 @@ from registry.versions import create_version
 
 
 class ModelList(Writes, PublicRead):
+    def limit_of(self, request: Request) -> str:
+        searches = request.method in READING and request.query_params.get("query")
+        return "search" if searches else super().limit_of(request)
+
+    @documented(read.LIST_MODELS)
     def get(self, request: Request) -> Response:
         paging = Paging.of(request)
         found = NetworkFilter(request.query_params, viewer=request.user)
@@ -62,6 +71,7 @@ class ModelList(Writes, PublicRead):
         items = [shapes.model(network, origin=origin) for network in page.rows]
         return Response({"items": items, "metadata": page_metadata(request, paging, page)})
 
+    @documented(write.CREATE_MODEL)
     def post(self, request: Request) -> Response:
         words = taken(request, ModelBody)
         with in_the_words_of(ModelBody):
@@ -74,9 +84,11 @@ class ModelList(Writes, PublicRead):
 class ModelDetail(Writes, PublicRead):
     """Its creator sees drafts and withdrawn versions too."""
 
+    @documented(read.READ_MODEL)
     def get(self, request: Request, network_id: int) -> Response:
         return _response(request, network_id)
 
+    @documented(write.CHANGE_MODEL)
     def patch(self, request: Request, network_id: int) -> Response:
         network = _visible(request, network_id)
         words = taken(request, ModelChange, partial=True)
@@ -84,6 +96,7 @@ class ModelDetail(Writes, PublicRead):
             update_network(network=network, by=person(request), **words)
         return _response(request, network_id)
 
+    @documented(write.DELETE_MODEL)
     def delete(self, request: Request, network_id: int) -> Response:
         """204 for a draft, which is gone; else the tombstone that stays."""
         network = _visible(request, network_id)
@@ -96,6 +109,7 @@ class ModelDetail(Writes, PublicRead):
 class ModelVersions(WriteOnly):
     """`POST models/:id/versions`: the next draft."""
 
+    @documented(write.CREATE_VERSION)
     def post(self, request: Request, network_id: int) -> Response:
         network = _visible(request, network_id)
         words = taken(request, VersionBody)

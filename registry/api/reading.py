@@ -9,16 +9,20 @@ from django.utils.http import urlencode
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from registry.api.errors import Issues, issue
 from registry.api.permissions import MayReadInPublic
+from registry.api.view import ApiView
 from registry.keyset import Page
 
 MAX_LIMIT: Final = 100
+MAX_IMAGES: Final = 200
+MAX_HASHES: Final = 100
+MAX_HASHES_FOR_IDS: Final = 10_000
+IMAGE_SORTS: Final = ("Newest", "Oldest")
 
 
-class PublicRead(APIView):
+class PublicRead(ApiView):
     """Open to everyone. What anonymous people see may be kept by caches, the rest by nobody."""
 
     permission_classes: tuple[type[BasePermission], ...] = (MayReadInPublic,)

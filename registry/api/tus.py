@@ -26,6 +26,8 @@ from rest_framework.response import Response
 
 from registry import receiving, uploads
 from registry.api.errors import Issues, issue
+from registry.api.schema import uploads as doc
+from registry.api.schema.operations import documented
 from registry.api.uploads import (
     Receive,
     UploadView,
@@ -33,12 +35,12 @@ from registry.api.uploads import (
     draft,
     list_uploads,
     own_upload,
-    person,
     receive_form,
     refuse_too_large,
     sha256_or_none,
     shape,
 )
+from registry.api.writing import person
 from registry.errors import UploadBusy, WrongChecksum
 from registry.models import Upload
 
@@ -111,9 +113,14 @@ class UploadList(TusView):
             refuse_too_large(request._request)
         super().initial(request, *args, **kwargs)
 
+    @documented(doc.LIST_UPLOADS)
     def get(self, request: Request) -> Response:
         return list_uploads(request)
 
+    def limit_of(self, request: Request) -> str:
+        return "upload" if request.method == "POST" else super().limit_of(request)
+
+    @documented(doc.CREATE_UPLOAD)
     def post(self, request: Request) -> Response:
         return begin(request) if _is_tus(request) else receive_form(request)
 
@@ -121,9 +128,15 @@ class UploadList(TusView):
 class UploadDetail(TusView):
     """`GET` what became of it; `HEAD`, `PATCH` and `DELETE` by tus."""
 
+    def limit_of(self, request: Request) -> str:
+        # A large file in small parts is many requests.
+        return "part" if request.method in ("PATCH", "HEAD") else super().limit_of(request)
+
+    @documented(doc.READ_UPLOAD)
     def get(self, request: Request, upload_id: UUID) -> Response:
         return Response(shape(own_upload(request, upload_id)))
 
+    @documented(doc.OFFSET_OF_UPLOAD)
     def head(self, request: Request, upload_id: UUID) -> Response:
         _require_version(request)
         upload = own_upload(request, upload_id)
@@ -136,6 +149,7 @@ class UploadDetail(TusView):
         response["Cache-Control"] = "no-store"
         return response
 
+    @documented(doc.APPEND_TO_UPLOAD)
     def patch(self, request: Request, upload_id: UUID) -> Response:
         _require_version(request)
         upload = own_upload(request, upload_id)
@@ -143,6 +157,7 @@ class UploadDetail(TusView):
         end = _append(request, upload, offset)
         return _progressed(Response(status=HTTPStatus.NO_CONTENT), upload, end)
 
+    @documented(doc.CANCEL_UPLOAD)
     def delete(self, request: Request, upload_id: UUID) -> Response:
         if _is_tus(request):
             _require_version(request)

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
@@ -23,24 +23,27 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from registry import storage, uploads
 from registry.api.errors import Issues, issue
 from registry.api.permissions import needs
 from registry.api.reading import Paging, page_metadata, whole_number
+from registry.api.schema import uploads as doc
+from registry.api.schema.operations import documented
 from registry.api.shapes import JSON, moment
+from registry.api.view import ApiView
+from registry.api.writing import person
 from registry.errors import UploadTooLarge
 from registry.ingest import attach_upload
 from registry.keyset import LARGEST_KEY, BadCursor, Page
-from registry.models import Scope, Upload, User, Version
+from registry.models import Scope, Upload, Version
 
 # What a form has beside its file: boundaries, names, a version's number.
 FORM_OVERHEAD: Final = 1 << 20
 SHA256: Final = re.compile(r"[0-9a-fA-F]{64}")
 
 
-class UploadView(APIView):
+class UploadView(ApiView):
     """One's own uploads, not to be kept by caches."""
 
     permission_classes = (needs(Scope.UPLOAD),)
@@ -102,6 +105,7 @@ def receive_form(request: Request) -> Response:
 class UploadAttachment(UploadView):
     """`POST {"versionId": 17}`: a checked upload becomes the file of a draft. 202."""
 
+    @documented(doc.ATTACH_UPLOAD)
     def post(self, request: Request, upload_id: UUID) -> Response:
         upload = own_upload(request, upload_id)
         version = draft(request, str(_field(request, "versionId") or ""))
@@ -174,11 +178,6 @@ def address(upload: Upload) -> str:
 
 
 # --- Parameters -----------------------------------------------------------------------------------
-
-
-def person(request: Request) -> User:
-    """The permission class has let nobody else in."""
-    return cast(User, request.user)
 
 
 def own_upload(request: Request, upload_id: UUID) -> Upload:

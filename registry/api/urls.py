@@ -2,7 +2,18 @@
 
 from django.urls import path
 
-from registry.api import likes, lists, me, models, tus, uploads, versions, webhooks
+from registry.api import (
+    description,
+    jobs,
+    likes,
+    lists,
+    me,
+    models,
+    tus,
+    uploads,
+    versions,
+    webhooks,
+)
 
 urlpatterns = [
     path("models", models.ModelList.as_view()),
@@ -21,7 +32,12 @@ urlpatterns = [
     path("creators", lists.CreatorList.as_view()),
     path("tags", lists.TagList.as_view()),
     path("me", me.Me.as_view()),
+    path("schema", description.Schema.as_view(), name="api-schema"),
     path("enums", lists.Enums.as_view()),
+    path("jobs", jobs.JobList.as_view()),
+    path("jobs/<uuid:job_id>", jobs.JobDetail.as_view()),
+    path("jobs/<uuid:job_id>/cancel", jobs.JobCancellation.as_view()),
+    path("jobs/<uuid:job_id>/events", jobs.JobEvents.as_view()),
     path("uploads", tus.UploadList.as_view(), name="api-uploads"),
     path("uploads/<uuid:upload_id>", tus.UploadDetail.as_view(), name="api-upload"),
     path("uploads/<uuid:upload_id>/attach", uploads.UploadAttachment.as_view()),

@@ -12,7 +12,10 @@ from rest_framework.response import Response
 
 from registry.api import shapes
 from registry.api.errors import Issues, issue
-from registry.api.reading import PublicRead, origin_of
+from registry.api.reading import MAX_HASHES, MAX_HASHES_FOR_IDS, PublicRead, origin_of
+from registry.api.schema import catalogue as read
+from registry.api.schema import publishing as write
+from registry.api.schema.operations import documented
 from registry.api.writing import (
     Nothing,
     Publication,
@@ -34,15 +37,15 @@ from registry.publishing import (
 )
 from registry.versions import delete_version, update_version
 
-MAX_HASHES: Final = 100
-MAX_HASHES_FOR_IDS: Final = 10_000
 NOT_FOUND: Final = "Model not found"
 
 
 class VersionDetail(Writes, PublicRead):
+    @documented(read.READ_VERSION)
     def get(self, request: Request, version_id: int) -> Response:
         return version_response(request, version_id)
 
+    @documented(write.CHANGE_VERSION)
     def patch(self, request: Request, version_id: int) -> Response:
         version = _visible(request, version_id)
         words = taken(request, VersionBody, partial=True)
@@ -50,6 +53,7 @@ class VersionDetail(Writes, PublicRead):
             update_version(version=version, by=person(request), **words)
         return version_response(request, version_id)
 
+    @documented(write.DELETE_VERSION)
     def delete(self, request: Request, version_id: int) -> Response:
         delete_version(version=_visible(request, version_id), by=person(request))
         return Response(status=HTTPStatus.NO_CONTENT)
@@ -58,6 +62,7 @@ class VersionDetail(Writes, PublicRead):
 class VersionPublication(WriteOnly):
     """`POST …/publish`: now, or at `publishAt`."""
 
+    @documented(write.PUBLISH_VERSION)
     def post(self, request: Request, version_id: int) -> Response:
         version = _visible(request, version_id)
         at = taken(request, Publication).get("at")
@@ -71,6 +76,7 @@ class VersionPublication(WriteOnly):
 class VersionYank(WriteOnly):
     """`POST …/yank`: out of the lists, for this reason; whoever asks for it still gets it."""
 
+    @documented(write.YANK_VERSION)
     def post(self, request: Request, version_id: int) -> Response:
         version = _visible(request, version_id)
         yank_version(version=version, by=person(request), **taken(request, Reason))
@@ -78,6 +84,7 @@ class VersionYank(WriteOnly):
 
 
 class VersionUnyank(WriteOnly):
+    @documented(write.UNYANK_VERSION)
     def post(self, request: Request, version_id: int) -> Response:
         version = _visible(request, version_id)
         taken(request, Nothing)
@@ -86,6 +93,7 @@ class VersionUnyank(WriteOnly):
 
 
 class VersionMini(PublicRead):
+    @documented(read.READ_VERSION_MINI)
     def get(self, request: Request, version_id: int) -> Response:
         version = _visible(request, version_id)
         return Response(shapes.version_mini(version, origin=origin_of(request)))
@@ -95,6 +103,7 @@ class VersionByHash(PublicRead):
     max_age = 3600
     stale = 1800
 
+    @documented(read.VERSION_BY_HASH)
     def get(self, request: Request, digest: str) -> Response:
         found = versions_by_hash(digest).filter(pk__in=Version.objects.visible_to(request.user))
         version = versions_alone(found, up_to=ContentLevel.EXPLICIT).first()
@@ -106,6 +115,10 @@ class VersionByHash(PublicRead):
 class VersionsByHash(PublicRead):
     """POST, though it only reads: a hundred hashes do not fit into an address."""
 
+    def limit_of(self, request: Request) -> str:
+        return "read"
+
+    @documented(read.VERSIONS_BY_HASH)
     def post(self, request: Request) -> Response:
         ids = {version for version, _, _ in _matches(request, most=MAX_HASHES)}
         found = versions_alone(Version.objects.filter(pk__in=ids), up_to=ContentLevel.EXPLICIT)
@@ -114,6 +127,10 @@ class VersionsByHash(PublicRead):
 
 
 class VersionIdsByHash(PublicRead):
+    def limit_of(self, request: Request) -> str:
+        return "read"
+
+    @documented(read.VERSION_IDS_BY_HASH)
     def post(self, request: Request) -> Response:
         return Response(
             [

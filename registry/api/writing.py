@@ -17,17 +17,17 @@ from rest_framework import serializers
 from rest_framework.parsers import JSONParser
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from registry.api.errors import Issues, issues_of_fields
 from registry.api.permissions import needs
+from registry.api.view import ApiView
 from registry.models import BaseModelName, ContentLevel, Network, Scope, User, Version
 from registry.models.network import CommercialUse, Licence
 
 WRITING: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
-class Writes(APIView):
+class Writes(ApiView):
     """Mixed into a view: its writing methods need a key that may upload, and take JSON.
 
     A method that it has not is answered as such, whoever asks.
