@@ -4,6 +4,7 @@ from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path
 
+from hub.gallery import feeds
 from hub.gallery.views import gallery
 from hub.site_files import manifest, robots
 from hub.styleguide import styleguide
@@ -23,6 +24,9 @@ admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-a
 urlpatterns = [
     path("", include("hub.accounts.urls")),
     path("", gallery, name="gallery"),
+    path("feed.atom", feeds.new_networks, name="feed"),
+    path("tags/<str:name>/feed.atom", feeds.of_tag, name="tag_feed"),
+    path("<str:username>/feed.atom", feeds.of_creator, name="creator_feed"),
     path("theme", set_theme, name="theme"),
     path("robots.txt", robots, name="robots"),
     path("manifest.webmanifest", manifest, name="manifest"),
