@@ -11,11 +11,12 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, cast
 
 from django.conf import settings
@@ -60,11 +61,12 @@ def said_to_the_creator() -> Iterator[None]:
     """What no further attempt would mend ends the job with its sentence."""
     from inference.engine.base_errors import BaseModelError
     from inference.engine.fidelity import EncoderError
-    from inference.engine.hypernetwork import HypernetworkError
+    from inference.engine.hypernetwork_errors import HypernetworkError
+    from inference.engine.sampling import SamplingError
 
     try:
         yield
-    except (BaseModelError, EncoderError, HypernetworkError) as error:
+    except (BaseModelError, EncoderError, HypernetworkError, SamplingError) as error:
         raise Failed(str(error)) from error
 
 
@@ -191,6 +193,7 @@ class GridRendering:
             self.grid.base_hash[:10],
             self.version.stem,
             cell.multiplier,
+            clip_skip=self.grid.base_model.clip_skip,
         )
 
     def _meta(self, cell: Cell) -> dict[str, Any]:
@@ -297,16 +300,14 @@ def local_file(version: Version) -> Iterator[Path]:
     file = files.filter(format=File.Format.SAFETENSORS).first() or files.first()
     if file is None or file.blob is None:
         raise Failed(_("The files of this version are gone: nothing can be rendered of it."))
-    stored: Any = default_storage
-    try:
-        yield Path(stored.path(file.blob.key))
-    except NotImplementedError:  # an object store
-        with NamedTemporaryFile(suffix=Path(file.name).suffix) as copy:
-            with stored.open(file.blob.key) as content:
-                for chunk in content.chunks():
-                    copy.write(chunk)
-            copy.flush()
-            yield Path(copy.name)
+    with TemporaryDirectory() as folder:
+        path = Path(folder, file.name)  # its stem is the network's name
+        try:
+            path.symlink_to(default_storage.path(file.blob.key))
+        except NotImplementedError:  # an object store has no paths
+            with default_storage.open(file.blob.key) as content, path.open("wb") as copy:
+                shutil.copyfileobj(cast(Any, content), copy)
+        yield path
 
 
 def as_png(image: Image.Image, parameters: str) -> bytes:

@@ -3,7 +3,7 @@
 from typing import Self
 
 from django.contrib.postgres.fields import ArrayField
-from django.core.validators import MaxValueValidator, MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, StepValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -76,15 +76,24 @@ class BaseModel(models.Model):
     # A folder of a CLIP model that measures strength and fidelity; "" measures nothing.
     encoder_path = models.CharField(_("path of the image encoder"), max_length=500, blank=True)
     # A1111's name of the sampler.
-    scheduler = models.CharField(_("sampler"), max_length=40, default="DPM++ 2M")
+    scheduler = models.CharField(
+        _("sampler"),
+        max_length=40,
+        default="DPM++ 2M",
+        choices=[(name, name) for name in ("DPM++ 2M", "Euler", "Euler a", "DDIM")],
+    )
     steps = models.PositiveSmallIntegerField(
         _("steps"), default=20, validators=[MinValueValidator(1), MaxValueValidator(150)]
     )
     cfg_scale = models.FloatField(
         _("guidance"), default=7.0, validators=[MinValueValidator(1.0), MaxValueValidator(30.0)]
     )
-    width = models.PositiveSmallIntegerField(_("width"), default=512)
-    height = models.PositiveSmallIntegerField(_("height"), default=512)
+    width = models.PositiveSmallIntegerField(
+        _("width"), default=512, validators=[StepValueValidator(8)]
+    )
+    height = models.PositiveSmallIntegerField(
+        _("height"), default=512, validators=[StepValueValidator(8)]
+    )
     negative_prompt = models.CharField(_("negative prompt"), max_length=500, blank=True)
     # Networks made for these are rendered here, besides those trained on this very model.
     stands_for = ArrayField(
