@@ -3,7 +3,7 @@
 import math
 import random
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,7 +71,7 @@ _HILLS: dict[str, tuple[tuple[float, float, RGB], ...]] = {  # height of the lin
 }
 
 
-@lru_cache
+@cache
 def _gradient(name: str) -> Image.Image:
     top, bottom = (np.array(colour, dtype=np.float32) for colour in _GRADIENT[name])
     height = np.linspace(0, 1, _WHOLE, dtype=np.float32)[:, None, None]
