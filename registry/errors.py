@@ -89,6 +89,20 @@ class AccountBlocked(Forbidden, code="account-blocked"):
 # --- Networks and versions ------------------------------------------------------------------------
 
 
+class LevelHeld(Forbidden, code="content-level-held"):
+    """`level` is the one that the moderators set, `reason` what they said of it."""
+
+    level: str
+    reason: str
+    sentence = _(
+        "The moderators set the content level to “{level}”: it can be raised, not lowered. {reason}"
+    )
+
+    @property
+    def message(self) -> str:
+        return super().message.strip()
+
+
 class VersionIsPublished(Conflict, code="version-published"):
     """`fields` are those that someone tried to change."""
 

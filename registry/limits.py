@@ -78,7 +78,7 @@ def counter() -> _Counter:
 def take(kind: str, *, who: str, known: bool) -> Window | None:
     """Count one request of this kind. None where there is no limit, or nobody to count."""
     limit: int = settings.API_LIMITS[kind][known]
-    if limit == 0:
+    if limit == 0 or not who:
         return None
     counted = counter().count(f"{PREFIX}:{kind}:{who}")
     if counted is None:
@@ -92,11 +92,11 @@ def person(user: User) -> str:
 
 
 def address(text: str) -> str:
-    """The address of a visitor, "" where nobody knows it."""
+    """Whoever visits from there; "" where nobody knows: one window for all would shut them out."""
     try:
         parsed = ip_address(text)
     except ValueError:
-        return "address:unknown"
-    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is None:
-        return f"address:{ip_network((parsed, 64), strict=False)}"
+        return ""
+    if isinstance(parsed, IPv6Address):
+        return f"address:{parsed.ipv4_mapped or ip_network((parsed, 64), strict=False)}"
     return f"address:{parsed}"

@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from registry import audit
 from registry.blobs import free_after_commit
-from registry.errors import BytesGone, WrongStatus
-from registry.models import File, Network, User
+from registry.errors import BytesGone, LevelHeld, WrongStatus
+from registry.models import ContentLevel, File, Network, User
 from registry.permissions import Action, require
 from registry.publishing import lock_network, refresh_listing
 from registry.signals import (
@@ -55,7 +55,7 @@ def create_network(
     network.full_clean(exclude=["slug"] if not slug else [])
     with transaction.atomic():
         if slug:
-            network.save(force_insert=True)
+            _save_at(network)
         else:
             _save_at_free_address(network)
         _set_tags(network, tags)
@@ -69,10 +69,12 @@ def update_network(
     network: Network,
     by: User | None,
     tags: Iterable[str] | None = None,
+    reason: str = "",
     **words: Unpack[NetworkWords],
 ) -> Network:
     """Change its words, and its tags if given. Moderators may set tags and the content level.
 
+    Below the level that they set its creator may not go; `reason` is theirs, and shown then.
     Raises Forbidden, WrongStatus for a tombstone, ValidationError.
     """
     with transaction.atomic():
@@ -80,15 +82,16 @@ def update_network(
         for action in _actions(words, tags):
             require(action, by=by, creator=network.creator)
         _require_status(network, Network.Status.DRAFT, Network.Status.PUBLISHED)
-        changed = {k: v for k, v in words.items() if getattr(network, k) != v}
+        said = {**words, **_level_of_moderators(network, words, by=by, reason=reason)}
+        changed = {k: v for k, v in said.items() if getattr(network, k) != v}
         for field, value in changed.items():
             setattr(network, field, value)
         network.full_clean(exclude=["slug"])
         if tags is not None:
             _set_tags(network, tags)
-        refresh_listing(network, changed=[*changed, "updated_at"])
-        fields = [*changed, *(["tags"] if tags is not None else [])]
-        audit.record("network.changed", by=by, on=network, data={"fields": fields})
+        refresh_listing(network, changed=[*changed, "description_html", "updated_at"])
+        fields = [*(k for k in changed if k in words), *(["tags"] if tags is not None else [])]
+        audit.record("network.changed", by=by, on=network, reason=reason, data={"fields": fields})
         if fields:
             announce(network_updated, network=network, by=by, fields=fields)
     return network
@@ -157,6 +160,16 @@ def _files_of(network: Network) -> QuerySet[File]:
     return File.objects.filter(version__network=network)
 
 
+def _save_at(network: Network) -> None:
+    """At the address that was chosen. Raises ValidationError where another was quicker."""
+    try:
+        with transaction.atomic():
+            network.save(force_insert=True)
+    except IntegrityError:
+        network.validate_constraints()
+        raise
+
+
 def _save_at_free_address(network: Network) -> None:
     slug = slug_of(network.name, fallback=network.kind)
     for number in range(1, ADDRESS_ATTEMPTS):
@@ -179,6 +192,21 @@ def _actions(words: NetworkWords, tags: Iterable[str] | None) -> set[Action]:
     """What is being done, by the fields that change."""
     actions = {Action.SET_CONTENT_LEVEL if k == "content_level" else Action.EDIT for k in words}
     return actions | ({Action.SET_TAGS} if tags is not None else set()) or {Action.EDIT}
+
+
+def _level_of_moderators(
+    network: Network, words: NetworkWords, *, by: User | None, reason: str
+) -> dict[str, str]:
+    """What is kept of a level that a moderator sets. Raises LevelHeld for who goes below it."""
+    level = words.get("content_level")
+    if level not in ContentLevel.values or by is None:
+        return {}
+    if by != network.creator:
+        return {"least_content_level": level, "level_reason": reason}
+    least = ContentLevel(network.least_content_level)
+    if ContentLevel(level).is_milder_than(least):
+        raise LevelHeld(level=str(least.label), reason=network.level_reason)
+    return {}
 
 
 def _require_status(network: Network, *needed: Network.Status) -> None:

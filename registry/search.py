@@ -7,6 +7,7 @@ excludes; `tag:a,b` asks for either, two `tag:` for both. What makes no sense is
 """
 
 import re
+import unicodedata
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -97,8 +98,9 @@ def _terms(text: str) -> Iterator[tuple[str, str, str, bool]]:
 
 
 def normal_tag(name: str) -> str:
-    """A tag as it is stored: lower case, single spaces."""
-    return " ".join(name.lower().replace("_", " ").split())
+    """A tag as it is stored: lower case, single spaces, one spelling of each letter, no `#`."""
+    name = unicodedata.normalize("NFKC", name).lower().replace("_", " ")
+    return " ".join(name.split()).removeprefix("#").lstrip()
 
 
 def matching(networks: QuerySet[Network], query: ParsedQuery) -> QuerySet[Network]:

@@ -3,7 +3,6 @@
 `Tag.network_count` counts listed networks; whoever changes what is listed calls `count_change`.
 """
 
-import unicodedata
 from collections.abc import Collection, Iterable
 from typing import Final
 
@@ -28,10 +27,10 @@ _NAMESPACES: Final = {namespace.value: namespace for namespace in Tag.Namespace}
 
 def split_tag(text: str) -> tuple[str, Tag.Namespace | None]:
     """Name and namespace of what was typed: "Style: Ink_Wash" is ("ink wash", style)."""
-    text = unicodedata.normalize("NFKC", text).strip().removeprefix("#")
-    prefix, colon, rest = text.partition(":")
-    namespace = _NAMESPACES.get(prefix.strip().lower()) if colon else None
-    return normal_tag(rest if namespace else text), namespace
+    name = normal_tag(text)
+    prefix, colon, rest = name.partition(":")
+    namespace = _NAMESPACES.get(prefix.strip()) if colon else None
+    return normal_tag(rest) if namespace else name, namespace
 
 
 def resolve_tags(texts: Iterable[str]) -> list[Tag]:

@@ -1,5 +1,6 @@
 """Networks, versions, tags and pictures."""
 
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
@@ -18,10 +19,34 @@ from registry.admin.base import (
     person,
     reason_given,
 )
-from registry.models import File, Network, Picture, Tag, Version
+from registry.models import File, Network, Picture, Tag, User, Version
 from registry.networks import restore_network, take_down_network, update_network
 from registry.tagging import make_alias, set_namespace
 from registry.versions import restore_version, take_down_version
+
+
+class TakedownAdmin(ReadOnlyAdmin):
+    """Rows that moderators take down, for a reason, and restore."""
+
+    actions = ("take_down", "restore")
+    action_form = ReasonForm
+
+    def taken_down(self, row: Any, *, reason: str, by: User | None) -> object:
+        raise NotImplementedError
+
+    def restored(self, row: Any, *, reason: str, by: User | None) -> object:
+        raise NotImplementedError
+
+    @admin.action(description=_("Take down, for the reason given"))
+    def take_down(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
+        if (reason := reason_given(self, request)) is not None:
+            verb = partial(self.taken_down, reason=reason, by=person(request))
+            for_each(self, request, rows, verb)
+
+    @admin.action(description=_("Restore what was taken down"))
+    def restore(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
+        verb = partial(self.restored, reason=request.POST.get("reason", ""), by=person(request))
+        for_each(self, request, rows, verb)
 
 
 class VersionInline(ReadOnlyInline):
@@ -32,7 +57,7 @@ class VersionInline(ReadOnlyInline):
 
 
 @admin.register(Network)
-class NetworkAdmin(ReadOnlyAdmin):
+class NetworkAdmin(TakedownAdmin):
     list_display = (
         *("name", "creator", "kind", "status", "is_listed", "content_level"),
         *("published_at", "download_count"),
@@ -43,8 +68,6 @@ class NetworkAdmin(ReadOnlyAdmin):
     ordering = ("-id",)
     date_hierarchy = "published_at"
     inlines = (VersionInline,)
-    actions = ("take_down", "restore")
-    action_form = ReasonForm
     exclude = ("search",)
 
     # The level is the one word of a network that moderators set.
@@ -65,23 +88,11 @@ class NetworkAdmin(ReadOnlyAdmin):
             level = form.cleaned_data["content_level"]
             update_network(network=obj, by=person(request), content_level=level)
 
-    @admin.action(description=_("Take down, for the reason given"))
-    def take_down(self, request: HttpRequest, networks: QuerySet[Network]) -> None:
-        if (reason := reason_given(self, request)) is not None:
-            by = person(request)
-            for_each(
-                self,
-                request,
-                networks,
-                lambda n: take_down_network(network=n, reason=reason, by=by),
-            )
+    def taken_down(self, row: Any, *, reason: str, by: User | None) -> object:
+        return take_down_network(network=row, reason=reason, by=by)
 
-    @admin.action(description=_("Restore what was taken down"))
-    def restore(self, request: HttpRequest, networks: QuerySet[Network]) -> None:
-        by, reason = person(request), request.POST.get("reason", "")
-        for_each(
-            self, request, networks, lambda n: restore_network(network=n, by=by, reason=reason)
-        )
+    def restored(self, row: Any, *, reason: str, by: User | None) -> object:
+        return restore_network(network=row, reason=reason, by=by)
 
 
 class FileInline(ReadOnlyInline):
@@ -91,7 +102,7 @@ class FileInline(ReadOnlyInline):
 
 
 @admin.register(Version)
-class VersionAdmin(ReadOnlyAdmin):
+class VersionAdmin(TakedownAdmin):
     list_display = (
         *("__str__", "stem", "status", "base_model", "activation", "dtype"),
         *("published_at", "download_count"),
@@ -101,26 +112,12 @@ class VersionAdmin(ReadOnlyAdmin):
     list_select_related = ("network",)
     ordering = ("-id",)
     inlines = (FileInline,)
-    actions = ("take_down", "restore")
-    action_form = ReasonForm
 
-    @admin.action(description=_("Take down, for the reason given"))
-    def take_down(self, request: HttpRequest, versions: QuerySet[Version]) -> None:
-        if (reason := reason_given(self, request)) is not None:
-            by = person(request)
-            for_each(
-                self,
-                request,
-                versions,
-                lambda v: take_down_version(version=v, reason=reason, by=by),
-            )
+    def taken_down(self, row: Any, *, reason: str, by: User | None) -> object:
+        return take_down_version(version=row, reason=reason, by=by)
 
-    @admin.action(description=_("Restore what was taken down"))
-    def restore(self, request: HttpRequest, versions: QuerySet[Version]) -> None:
-        by, reason = person(request), request.POST.get("reason", "")
-        for_each(
-            self, request, versions, lambda v: restore_version(version=v, by=by, reason=reason)
-        )
+    def restored(self, row: Any, *, reason: str, by: User | None) -> object:
+        return restore_version(version=row, reason=reason, by=by)
 
 
 @admin.register(Tag)

@@ -94,9 +94,10 @@ class ModelBody(Body):
 
 
 class ModelChange(ModelBody):
-    """An address stays: pages and clients link to it."""
+    """An address stays: pages and clients link to it. `reason` is a moderator's, who changes it."""
 
     slug = None  # type: ignore[assignment]  # DRF's way to leave a field of the parent out
+    reason = serializers.CharField(max_length=500, required=False, allow_blank=True)
 
 
 class Strength(Body):

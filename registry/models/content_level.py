@@ -9,6 +9,10 @@ class ContentLevel(models.TextChoices):
     MATURE = "mature", _("mature")
     EXPLICIT = "explicit", _("explicit")
 
+    def is_milder_than(self, other: "ContentLevel | str") -> bool:
+        levels = list(ContentLevel)
+        return levels.index(self) < levels.index(ContentLevel(other))
+
     @classmethod
     def up_to(cls, level: "ContentLevel | str") -> list["ContentLevel"]:
         """This level and the milder ones."""

@@ -98,6 +98,15 @@ class Network(models.Model):
         choices=ContentLevel.choices,
         default=ContentLevel.GENERAL,
     )
+    # What the moderators said that it is, and why: its creator may not go below.
+    least_content_level = models.CharField(
+        max_length=10,
+        choices=ContentLevel.choices,
+        default=ContentLevel.GENERAL,
+        db_default=ContentLevel.GENERAL,
+        editable=False,
+    )
+    level_reason = models.TextField(blank=True, default="", db_default="", editable=False)
     licence = models.CharField(
         _("licence"), max_length=30, choices=Licence.choices, default=Licence.OPENRAIL_M
     )

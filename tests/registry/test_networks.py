@@ -6,7 +6,14 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError
 
-from registry.errors import AccountBlocked, BytesGone, ModeratorsOnly, NotAllowed, WrongStatus
+from registry.errors import (
+    AccountBlocked,
+    BytesGone,
+    LevelHeld,
+    ModeratorsOnly,
+    NotAllowed,
+    WrongStatus,
+)
 from registry.formats.flavors import Flavor
 from registry.models import AuditEvent, Blob, ContentLevel, Network, User, Version
 from registry.networks import (
@@ -99,6 +106,28 @@ def test_moderators_set_levels_and_tags_and_nothing_else(alice: User, bob: User,
         update_network(network=network, by=mod, name="Mine")
     with pytest.raises(NotAllowed):
         update_network(network=network, by=bob, content_level="general")
+
+
+def test_below_the_level_that_moderators_set_its_creator_may_not_go(alice: User, mod: User) -> None:
+    network = NetworkFactory(creator=alice)
+    reason = "The pictures show blood."
+    update_network(network=network, by=mod, content_level="mature", reason=reason)
+    with pytest.raises(LevelHeld, match=f"to “mature”: it can be raised, not lowered. {reason}"):
+        update_network(network=network, by=alice, content_level="general")
+    network.refresh_from_db()
+    assert network.content_level == "mature"
+    for level in ("explicit", "mature"):
+        assert update_network(network=network, by=alice, content_level=level).content_level == level
+    update_network(network=network, by=mod, content_level="general")
+    assert update_network(network=network, by=alice, content_level="mature")
+    assert update_network(network=network, by=alice, content_level="general")
+
+
+def test_a_level_that_moderators_confirm_is_theirs_too(alice: User, mod: User) -> None:
+    network = NetworkFactory(creator=alice, content_level="mature")
+    update_network(network=network, by=mod, content_level="mature")
+    with pytest.raises(LevelHeld):
+        update_network(network=network, by=alice, content_level="general")
 
 
 # --- Deleted --------------------------------------------------------------------------------------
@@ -206,6 +235,18 @@ def test_many_of_one_name_at_once_have_an_address_each(alice: User) -> None:
     assert not [each for each in made if isinstance(each, Exception)]
     slugs = {network.slug for network in Network.objects.all()}
     assert slugs == {"ink", *(f"ink-{n}" for n in range(2, 7))}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_address_asked_for_twice_at_once_is_given_once(alice: User) -> None:
+    words = {"name": "Ink", "kind": "style", "slug": "wet-ink"}
+    made = at_once(*[lambda: create_network(by=alice, **words)] * 6)
+    refused = [each for each in made if isinstance(each, Exception)]
+    assert len(refused) == 5
+    for each in refused:
+        assert isinstance(each, ValidationError)
+        assert each.messages == ["You already have a network at this address."]
+    assert Network.objects.get().slug == "wet-ink"
 
 
 @pytest.mark.django_db(transaction=True)

@@ -34,6 +34,7 @@ def counts() -> dict[str, int]:
         ("Subject: a cat", "a cat", "subject"),
         ("ratio 3:4", "ratio 3:4", None),
         ("ｉｎｋ", "ink", None),
+        ("style:#Ink", "ink", "style"),
     ],
 )
 def test_what_people_type(typed: str, name: str, namespace: str | None) -> None:

@@ -151,6 +151,17 @@ class TestModels:
         refused = send(mod_client, "patch", f"models/{network.pk}", {"name": "Rude"})
         assert refused.status_code == 403
 
+    def test_what_moderators_raised_its_creator_may_not_lower(
+        self, mod_client: Client, alice_client: Client, alice: User
+    ) -> None:
+        network = PublishedVersionFactory(network=NetworkFactory(creator=alice)).network
+        address = f"models/{network.pk}"
+        body = {"contentLevel": "explicit", "reason": "Nudes."}
+        assert send(mod_client, "patch", address, body).status_code == 200
+        refused = send(alice_client, "patch", address, {"contentLevel": "general"})
+        assert (refused.status_code, refused.json()["code"]) == (403, "content-level-held")
+        assert "Nudes." in refused.json()["error"]
+
     def test_a_deleted_draft_is_gone(self, alice_client: Client, alice: User) -> None:
         network = NetworkFactory(creator=alice)
         assert send(alice_client, "delete", f"models/{network.pk}").status_code == 204
