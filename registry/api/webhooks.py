@@ -8,18 +8,19 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from django.http import Http404
-from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from registry.api.permissions import needs
 from registry.api.reading import Paging, origin_of, page_metadata
+from registry.api.schema import webhooks as doc
+from registry.api.schema.operations import documented
 from registry.api.shapes import JSON, moment
-from registry.api.writing import Body, Nothing, Writes, in_the_words_of, person, taken
+from registry.api.webhook_bodies import WebhookBody, WebhookChange
+from registry.api.writing import Nothing, Writes, in_the_words_of, person, taken
 from registry.keyset import Order, keyset_page
 from registry.models import Scope, Webhook, WebhookAttempt, WebhookDelivery
 from registry.webhooks import (
-    SUBSCRIBABLE,
     create_webhook,
     delete_webhook,
     ping,
@@ -29,21 +30,6 @@ from registry.webhooks import (
 )
 
 DEFAULT_DELIVERIES: Final = 20
-
-
-class WebhookBody(Body):
-    """`about`: `own` networks, or `all` that is public on the hub."""
-
-    url = serializers.CharField(max_length=500)
-    events = serializers.ListField(
-        child=serializers.ChoiceField(choices=[(each.value, each.label) for each in SUBSCRIBABLE]),
-        allow_empty=False,
-    )
-    about = serializers.ChoiceField(choices=Webhook.About.choices, required=False)
-
-
-class WebhookChange(WebhookBody):
-    enabled = serializers.BooleanField(required=False)
 
 
 class Private(Writes):
@@ -60,9 +46,11 @@ class Private(Writes):
 
 
 class WebhookList(Private):
+    @documented(doc.LIST_WEBHOOKS)
     def get(self, request: Request) -> Response:
         return Response({"items": [webhook(each) for each in person(request).webhooks.all()]})
 
+    @documented(doc.CREATE_WEBHOOK)
     def post(self, request: Request) -> Response:
         words = taken(request, WebhookBody)
         with in_the_words_of(WebhookBody):
@@ -73,9 +61,11 @@ class WebhookList(Private):
 
 
 class WebhookDetail(Private):
+    @documented(doc.READ_WEBHOOK)
     def get(self, request: Request, webhook_id: int) -> Response:
         return Response(webhook(_own(request, webhook_id)))
 
+    @documented(doc.CHANGE_WEBHOOK)
     def patch(self, request: Request, webhook_id: int) -> Response:
         """`enabled: true` also takes one back into service that the hub has switched off."""
         own = _own(request, webhook_id)
@@ -84,6 +74,7 @@ class WebhookDetail(Private):
             changed = update_webhook(webhook=own, by=person(request), **words)
         return Response(webhook(changed))
 
+    @documented(doc.DELETE_WEBHOOK)
     def delete(self, request: Request, webhook_id: int) -> Response:
         delete_webhook(webhook=_own(request, webhook_id), by=person(request))
         return Response(status=HTTPStatus.NO_CONTENT)
@@ -92,6 +83,7 @@ class WebhookDetail(Private):
 class WebhookSecret(Private):
     """`POST …/secret`: another one; the old one signs nothing any more."""
 
+    @documented(doc.RENEW_SECRET)
     def post(self, request: Request, webhook_id: int) -> Response:
         own = _own(request, webhook_id)
         taken(request, Nothing)
@@ -102,6 +94,7 @@ class WebhookSecret(Private):
 class WebhookPing(Private):
     """`POST …/ping`: a trial call, as soon as a worker is free."""
 
+    @documented(doc.PING)
     def post(self, request: Request, webhook_id: int) -> Response:
         own = _own(request, webhook_id)
         taken(request, Nothing)
@@ -111,6 +104,7 @@ class WebhookPing(Private):
 class DeliveryList(Private):
     """The log, the latest first."""
 
+    @documented(doc.LIST_DELIVERIES)
     def get(self, request: Request, webhook_id: int) -> Response:
         paging = Paging.of(request, default=DEFAULT_DELIVERIES)
         page = keyset_page(
@@ -127,6 +121,7 @@ class DeliveryList(Private):
 class DeliveryDetail(Private):
     """One event: what was sent, and what came of each attempt."""
 
+    @documented(doc.READ_DELIVERY)
     def get(self, request: Request, webhook_id: int, delivery_id: int) -> Response:
         own = _own_delivery(request, webhook_id, delivery_id)
         attempts = [attempt(each) for each in own.attempts.all()]
@@ -136,6 +131,7 @@ class DeliveryDetail(Private):
 class Redelivery(Private):
     """`POST …/redeliver`: once more, now, under its old id."""
 
+    @documented(doc.REDELIVER)
     def post(self, request: Request, webhook_id: int, delivery_id: int) -> Response:
         own = _own_delivery(request, webhook_id, delivery_id)
         taken(request, Nothing)
