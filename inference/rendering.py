@@ -59,15 +59,21 @@ def render_grid(run: Run) -> dict[str, Any]:
 @contextmanager
 def said_to_the_creator() -> Iterator[None]:
     """What no further attempt would mend ends the job with its sentence."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, _lasting_errors()):
+            raise Failed(str(error)) from error
+        raise
+
+
+def _lasting_errors() -> tuple[type[Exception], ...]:
     from inference.engine.base_errors import BaseModelError
     from inference.engine.fidelity import EncoderError
     from inference.engine.hypernetwork_errors import HypernetworkError
     from inference.engine.sampling import SamplingError
 
-    try:
-        yield
-    except (BaseModelError, EncoderError, HypernetworkError, SamplingError) as error:
-        raise Failed(str(error)) from error
+    return (BaseModelError, EncoderError, HypernetworkError, SamplingError)
 
 
 class GridRendering:

@@ -14,6 +14,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from hub.accounts.first_admin import first_admin_link
+from inference.base_models import sync_base_models
 
 # Any number that nothing else here uses as an advisory lock.
 PREPARE_LOCK = 0x50524550
@@ -27,6 +28,7 @@ class Command(BaseCommand):
         migrate_if_needed()
         collect_static_if_changed(Path(settings.STATIC_ROOT))
         make_bucket_if_absent()
+        list(sync_base_models())  # what is wrong is logged, and no reason not to start
         self.stdout.write(json.dumps({"admin_link": first_admin_link()}))
 
 

@@ -13,13 +13,17 @@ from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from inference.models import PreviewGrid
+from inference.previews import ask_for_grid, cancel_grid
 from registry.api_keys import create_api_key, revoke_api_key
 from registry.downloads import address_of_bytes
-from registry.models import Scope, Upload, User, Version, WebhookDelivery
+from registry.models import Picture, Scope, Upload, User, Version, WebhookDelivery
 from registry.publishing import yank_version
 from registry.uploads import create_upload
 from registry.webhooks import create_webhook, ping
 from tests.factories import CheckedVersionFactory, NetworkFactory, PublishedVersionFactory
+from tests.inference.conftest import make_base_model
+from tests.pictures import picture_of
 
 pytestmark = pytest.mark.django_db
 
@@ -72,6 +76,8 @@ class Scene:
 
     version: Version
     upload: Upload | None = None
+    grid: PreviewGrid | None = None
+    picture: Picture | None = None
     delivery: WebhookDelivery | None = None
 
     def addressed(self, route: str) -> str:
@@ -89,6 +95,11 @@ class Scene:
             "<str:revision>": "main",
             "<path:name>": primary.name,
             "<path:folder>": "folder",
+            "<int:grid_id>": self.grid.pk if self.grid else "",
+            "<uuid:job_id>": self.grid.job_id if self.grid else "",
+            "<str:sha256>": self.picture.sha256 if self.picture else "",
+            "<str:width>": 450,
+            "<int:picture_id>": self.picture.pk if self.picture else "",
         }
         for placeholder, value in values.items():
             route = route.replace(placeholder, str(value))
@@ -120,6 +131,40 @@ def listening(alice: User) -> Scene:
     return Scene(published(alice).version, delivery=ping(webhook=webhook, by=alice))
 
 
+def renderable(alice: User) -> Scene:
+    make_base_model()
+    return published(alice)
+
+
+def rendering(alice: User) -> Scene:
+    scene = renderable(alice)
+    scene.grid = ask_for_grid(version=scene.version, by=alice)
+    return scene
+
+
+def rendering_draft(alice: User) -> Scene:
+    make_base_model()
+    version = draft(alice).version
+    return Scene(version, grid=ask_for_grid(version=version, by=alice))
+
+
+def ended(alice: User) -> Scene:
+    scene = rendering(alice)
+    assert scene.grid
+    cancel_grid(grid=scene.grid, by=alice)
+    return scene
+
+
+def pictured(alice: User) -> Scene:
+    version = published(alice).version
+    return Scene(version, picture=picture_of(version))
+
+
+def pictured_draft(alice: User) -> Scene:
+    version = draft(alice).version
+    return Scene(version, picture=picture_of(version))
+
+
 @dataclass
 class Row:
     method: str
@@ -142,10 +187,23 @@ REPOSITORY: Final = "api/models/<str:creator>/<str:slug>"
 RESOLVE: Final = "<str:creator>/<str:slug>/resolve/<str:revision>/<path:name>"
 VERSION: Final = f"{V1}model-versions/<int:version_id>"
 UPLOAD: Final = f"{V1}uploads/<uuid:upload_id>"
+GRID: Final = f"{V1}grids/<int:grid_id>"
+JOB: Final = f"{V1}jobs/<uuid:job_id>"
+PICTURE: Final = "pictures/<str:sha256>/width=<str:width>/<int:picture_id>.webp"
 # What only a person's own key reads, with no more than `read`.
 PRIVATE_READS: Final = {
     ("GET", route)
-    for route in (f"{V1}me", LIKE, f"{V1}webhooks", HOOK, f"{HOOK}/deliveries", DELIVERY)
+    for route in (
+        f"{V1}me",
+        LIKE,
+        f"{V1}webhooks",
+        HOOK,
+        f"{HOOK}/deliveries",
+        DELIVERY,
+        f"{V1}jobs",
+        JOB,
+        f"{JOB}/events",
+    )
 }
 NEW_WEBHOOK: Final = {"url": "https://hooks.example/", "events": ["version.published"]}
 NEW_MODEL: Final = {"name": "Mine", "kind": "style"}
@@ -193,6 +251,7 @@ ROWS: Final = [
     Row("GET", f"{V1}tags", everyone()),
     Row("GET", f"{V1}enums", everyone()),
     Row("GET", f"{V1}me", signed_in()),
+    Row("GET", f"{V1}schema", everyone()),
     Row("GET", f"{V1}uploads", signed_in()),
     Row("POST", f"{V1}uploads", signed_in(201), headers=NEW_UPLOAD),
     Row("GET", UPLOAD, owner_alone(), uploading),
@@ -210,6 +269,24 @@ ROWS: Final = [
     Row("GET", f"{HOOK}/deliveries", owner_alone(), listening),
     Row("GET", DELIVERY, owner_alone(), listening),
     Row("POST", f"{DELIVERY}/redeliver", owner_alone(202), listening, body={}),
+    Row("GET", f"{V1}base-models", everyone()),
+    Row("GET", f"{VERSION}/grids", everyone()),
+    Row("GET", f"{VERSION}/grids", (404, 404, 200, 403, 404, 200), draft),
+    Row("POST", f"{VERSION}/grids", owner_of_public(202), renderable, body={}),
+    Row("GET", f"{VERSION}/prompts", everyone()),
+    Row("PUT", f"{VERSION}/prompts", owner_of_public(), body={"prompts": ["a fox"]}),
+    Row("PUT", f"{VERSION}/prompts", owner_of_draft(), draft, body={"prompts": ["a fox"]}),
+    Row("GET", GRID, everyone(), rendering),
+    Row("GET", GRID, (404, 404, 200, 403, 404, 200), rendering_draft),
+    Row("GET", f"{GRID}/cells", everyone(), rendering),
+    Row("POST", f"{GRID}/cancel", owner_of_public(202), rendering, body={}),
+    Row("GET", f"{V1}jobs", signed_in()),
+    Row("GET", JOB, (401, 404, 200, 403, 401, 200), rendering),
+    Row("POST", f"{JOB}/cancel", (401, 404, 202, 403, 401, 202), rendering, body={}),
+    Row("GET", f"{JOB}/events", (401, 404, 200, 403, 401, 200), ended),
+    # Pages show pictures: a browser's session tells who is there, and no key is read.
+    Row("GET", PICTURE, (200,) * 6, pictured),
+    Row("GET", PICTURE, (404, 404, 200, 404, 404, 200), pictured_draft),
     Row("GET", DOWNLOAD, everyone(307)),
     Row("GET", DOWNLOAD, (404, 404, 307, 403, 404, 307), draft),
     Row("GET", f"{DOWNLOAD}/bundle", everyone()),
