@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections import defaultdict
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PIL import Image
@@ -109,15 +108,15 @@ def _choose_cover(grid: PreviewGrid) -> None:
     """The most faithful picture at the strength that works; the first prompt's if unmeasured."""
     measured = grid.measured.get("recommended") or grid.version.recommended_strength
     strength = USUAL_STRENGTH if measured is None else measured
-    cells: Sequence[Cell] = grid.cells.filter(picture__isnull=False).exclude(multiplier=0)
+    cells = list(grid.cells.filter(picture__isnull=False).exclude(multiplier=0))
     if not cells:
         return
     nearest = min({cell.multiplier for cell in cells}, key=lambda m: (abs(m - strength), m))
     there = [cell for cell in cells if cell.multiplier == nearest]
     best = max(there, key=lambda cell: (cell.fidelity or 0.0, -cell.row))
     own = Picture.objects.filter(versions=grid.version)
-    own.filter(is_cover=True).exclude(pk=best.picture_id).update(is_cover=False)
-    own.filter(pk=best.picture_id).update(is_cover=True)
+    own.filter(is_cover=True).update(is_cover=False)
+    own.filter(cells=best).update(is_cover=True)
 
 
 def _image(cell: Cell) -> Image.Image:

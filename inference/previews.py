@@ -134,9 +134,9 @@ def set_own_prompts(*, version: Version, texts: Sequence[str], by: User) -> list
 
 def rows_of(version: Version, base: BaseModel) -> list[Row]:
     """The suite of its kind, then its creator's own."""
-    suite = base.suite.filter(kind=version.network.kind)
-    rows = [(each.text, each.seed) for each in (*suite, *version.own_prompts.all())]
-    return list(dict.fromkeys(rows))
+    suite = base.suite.filter(kind=version.network.kind).values_list("text", "seed")
+    own = version.own_prompts.values_list("text", "seed")
+    return list(dict.fromkeys([*suite, *own]))
 
 
 # --- Listening ------------------------------------------------------------------------------------

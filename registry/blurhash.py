@@ -49,7 +49,8 @@ def _cosines(light: Colours) -> Colours:
     sums = np.einsum("jy,ix,yxc->jic", down, across, light) / SIDE**2
     sums *= 2
     sums[0, 0] /= 2
-    return sums.reshape(-1, 3)
+    factors: Colours = sums.reshape(-1, 3)
+    return factors
 
 
 def _linear(values: Colours) -> Colours:

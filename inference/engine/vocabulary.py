@@ -18,7 +18,7 @@ def clip_tokenizer(*, padding: str = END, length: int = LENGTH) -> CLIPTokenizer
     vocabulary, merges = _vocabulary()
     return CLIPTokenizer(
         vocab=dict(vocabulary),
-        merges=list(merges),  # type: ignore[arg-type]  # pairs are what it takes
+        merges=list(merges),
         pad_token=padding,
         model_max_length=length,
     )

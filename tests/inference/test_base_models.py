@@ -1,6 +1,7 @@
 """Base models become known: from BASE_MODELS, from the project's own folder, or are refused."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,7 @@ def weights(tmp_path: Path) -> Path:
     return path
 
 
-def synced(settings: Settings, *entries: dict[str, object]) -> dict[str, str]:
+def synced(settings: Settings, *entries: Mapping[str, object]) -> dict[str, str]:
     settings.BASE_MODELS = list(entries)
     return dict(sync_base_models())
 

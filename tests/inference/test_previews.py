@@ -72,7 +72,7 @@ class TestAsking:
     def test_a_subject_has_a_suite_of_its_own(self, alice: User, base_model: BaseModel) -> None:
         network = NetworkFactory(creator=alice, kind="subject")
         grid = ask_for_grid(version=CheckedVersionFactory(network=network), by=alice)
-        assert grid.cells.first().prompt == base_model.suite.filter(kind="subject")[0].text
+        assert grid.cells.all()[0].prompt == base_model.suite.filter(kind="subject")[0].text
 
     def test_the_creators_own_prompts_come_last(
         self, version: Version, base_model: BaseModel, alice: User
@@ -242,7 +242,7 @@ class TestTheDatabase:
     def test_a_place_is_taken_once(
         self, version: Version, base_model: BaseModel, alice: User
     ) -> None:
-        cell = ask_for_grid(version=version, by=alice).cells.first()
+        cell = ask_for_grid(version=version, by=alice).cells.all()[0]
         cell.pk, cell.multiplier = None, 3.0
         with pytest.raises(IntegrityError), transaction.atomic():
             cell.save(force_insert=True)
@@ -252,7 +252,7 @@ def finish(grid: PreviewGrid) -> None:
     """As its job would, without a picture."""
     from django.utils import timezone
 
-    Job.objects.filter(pk=grid.job_id).update(state=Job.State.DONE, ended_at=timezone.now())
+    Job.objects.filter(payload__grid=grid.pk).update(state=Job.State.DONE, ended_at=timezone.now())
     PreviewGrid.objects.filter(pk=grid.pk).update(
         status=PreviewGrid.Status.DONE, finished_at=timezone.now()
     )

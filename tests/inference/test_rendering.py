@@ -2,7 +2,6 @@
 
 import io
 import json
-from collections.abc import Iterator
 
 import pytest
 from django.test import Client
@@ -40,10 +39,9 @@ def version(alice: User) -> Version:
 
 
 @pytest.fixture
-def measuring(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def measuring(monkeypatch: pytest.MonkeyPatch) -> None:
     """An encoder that sees how far a painting has moved."""
     monkeypatch.setattr(GridRendering, "encoder", PaintedEncoder())
-    return
 
 
 def rendered(version: Version) -> PreviewGrid:
@@ -352,7 +350,7 @@ class TestAgain:
         assert new.cells.count() == 30
         assert version.pictures.count() == 25
         version.refresh_from_db()
-        assert version.preview_grid["id"] == new.pk
+        assert version.preview_grid and version.preview_grid["id"] == new.pk
         # The same paintings here: bytes that are still shown somewhere stay.
         assert stored_pictures() >= kept | (gone & {c.sha256 for c in new.cells.all()})
 
@@ -365,7 +363,7 @@ class TestAgain:
         run_waiting_jobs(queue="render")
         assert version.preview_grids.count() == 2
         version.refresh_from_db()
-        assert version.preview_grid["id"] == fitting.pk
+        assert version.preview_grid and version.preview_grid["id"] == fitting.pk
 
 
 def fail_after(usual, *, calls: int):  # type: ignore[no-untyped-def]

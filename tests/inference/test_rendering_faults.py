@@ -96,7 +96,7 @@ def asked(by: User) -> PreviewGrid:
     """Of a network of its own; the job may be tried as often as its worker is killed."""
     version: Version = CheckedVersionFactory(network=NetworkFactory(creator=by))
     grid = ask_for_grid(version=version, by=by)
-    Job.objects.filter(pk=grid.job_id).update(max_attempts=KILLS + 2)
+    Job.objects.filter(payload__grid=grid.pk).update(max_attempts=KILLS + 2)
     return PreviewGrid.objects.select_related("job").get(pk=grid.pk)
 
 

@@ -54,7 +54,7 @@ class TestStoring:
         kind, _, content = stored.placeholder.partition(",")
         assert kind == "data:image/webp;base64"
         assert Image.open(io.BytesIO(base64.b64decode(content))).size == (16, 12)
-        assert len(stored.placeholder) <= Picture._meta.get_field("placeholder").max_length
+        assert len(stored.placeholder) <= (Picture._meta.get_field("placeholder").max_length or 0)
 
     def test_twice_is_once(self) -> None:
         with pictures.stored(png()) as first:

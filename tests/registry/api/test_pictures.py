@@ -41,14 +41,14 @@ class TestBytes:
         answer = anonymous.get(address(published, asked))
         assert answer.status_code == 200
         assert answer["Content-Type"] == "image/webp"
-        content = b"".join(answer.streaming_content)
+        content = answer.getvalue()
         assert Image.open(io.BytesIO(content)).width == width
         assert int(answer["Content-Length"]) == len(content)
 
     def test_the_original_with_its_infotext(self, published: Picture, anonymous: Client) -> None:
         answer = anonymous.get(address(published, "original"))
         assert answer["Content-Type"] == "image/png"
-        picture = Image.open(io.BytesIO(b"".join(answer.streaming_content)))
+        picture = Image.open(io.BytesIO(answer.getvalue()))
         assert picture.info["parameters"] == "a cat"
 
     @pytest.mark.parametrize("width", ["0", "-1", "x", "99999999999"])
@@ -142,4 +142,4 @@ def test_the_cover_comes_first_and_lies_beside_the_file(alice: User, anonymous: 
     shown = anonymous.get(f"/api/v1/model-versions/{version.pk}").json()["images"]
     assert [image["id"] for image in shown] == [cover.pk, first.pk]
     beside = anonymous.get(f"/api/download/models/{version.pk}/preview")
-    assert b"".join(beside.streaming_content) == png(seed=2)
+    assert beside.getvalue() == png(seed=2)
