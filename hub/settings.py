@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from hub.embedded.paths import DataFolder, broker_url, default_data_folder
 from hub.embedded.secrets import read_oidc_key, read_or_invent_secret
@@ -160,6 +162,12 @@ CACHES = {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "hyperhub",
+        "OPTIONS": {
+            "socket_timeout": 2,
+            "socket_connect_timeout": 2,
+            # The client's own default waits for seconds between attempts: no request should.
+            "retry": Retry(NoBackoff(), 1),
+        },
     }
 }
 

@@ -11,14 +11,18 @@ from typing import Any, Final
 from uuid import uuid4
 
 import redis
+import structlog
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from registry.models import Download, File, Network, Version
 from registry.models.download import DownloadBatch
 
+logger = structlog.get_logger(__name__)
 PENDING: Final = "hyperhub:downloads:pending"
 ASIDE: Final = "hyperhub:downloads:aside:"
 SEEN: Final = "hyperhub:downloads:seen:"
@@ -28,7 +32,12 @@ DAY: Final = timedelta(days=1)
 @cache
 def _valkey() -> redis.Redis:
     return redis.Redis.from_url(
-        settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2, decode_responses=True
+        settings.REDIS_URL,
+        socket_timeout=2,
+        socket_connect_timeout=2,
+        decode_responses=True,
+        # The client's own default waits for seconds between attempts: nobody's request should.
+        retry=Retry(NoBackoff(), 1),
     )
 
 
@@ -36,8 +45,12 @@ def count_download(*, file: File, client: str) -> None:
     """Count a download, once per client, file and day. `client` is an opaque digest."""
     today = timezone.now().date()
     seen = f"{SEEN}{today:%Y%m%d}:{file.pk}:{client}"
-    if _valkey().set(seen, 1, nx=True, ex=DAY):
-        _valkey().hincrby(PENDING, f"{today:%Y-%m-%d}:{file.pk}", 1)
+    try:
+        if _valkey().set(seen, 1, nx=True, ex=DAY):
+            _valkey().hincrby(PENDING, f"{today:%Y-%m-%d}:{file.pk}", 1)
+    except redis.RedisError as error:
+        # People get their file all the same.
+        logger.warning("download_not_counted", file=file.pk, error=repr(error))
 
 
 def drain() -> int:

@@ -250,6 +250,19 @@ class UploadExpired(Gone, code="upload-expired"):
     sentence = _("This upload was cancelled, or not gone on with for too long. Start it again.")
 
 
+class PartAway(Temporary, code="part-away"):
+    """The database or the cache does not answer, or has too much to do."""
+
+    sentence = _("A part of the hub does not answer at the moment. Try again in a few seconds.")
+
+
+class BodyTooLarge(TooMuch, code="body-too-large"):
+    """Bytes."""
+
+    most: int
+    sentence = _("The body of a request may have {most} bytes at most.")
+
+
 class StorageTrouble(Temporary, code="storage-trouble"):
     """`key` is what was to be written or read; `reason` for the log."""
 

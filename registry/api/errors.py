@@ -8,17 +8,21 @@ purpose to read the right ones.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+import structlog
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
 from django.core.exceptions import ValidationError as ModelValidationError
+from django.db import OperationalError
 from django.http import Http404
 from django.utils.translation import gettext as _
+from redis import RedisError
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import exception_handler, set_rollback
 
-from registry.errors import Conflict, Forbidden, Gone, HubError, Temporary, TooMuch
+from registry.errors import Conflict, Forbidden, Gone, HubError, PartAway, Temporary, TooMuch
 from registry.keyset import BadCursor, TooManyPages
 
+logger = structlog.get_logger(__name__)
 STATUS_OF_KIND: Final[Mapping[type, int]] = {
     Forbidden: status.HTTP_403_FORBIDDEN,
     Conflict: status.HTTP_409_CONFLICT,
@@ -67,6 +71,9 @@ def issue(
 
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's EXCEPTION_HANDLER."""
+    if isinstance(error, OperationalError | RedisError):
+        logger.error("part_away", error=repr(error))
+        error = PartAway()
     if isinstance(error, HubError):
         return _of_the_hub(error)
     if isinstance(error, BadCursor):

@@ -1,11 +1,13 @@
 """What all views of the API have in common: limits, and one form of answer whatever is accepted."""
 
-from collections.abc import Callable, Iterable
-from typing import Final
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.parsers import BaseParser, JSONParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -13,6 +15,7 @@ from structlog.contextvars import get_contextvars
 
 from registry import limits
 from registry.api.errors import TooFast
+from registry.errors import BodyTooLarge
 from registry.limits import Window
 from registry.models import User
 
@@ -32,10 +35,22 @@ class AlwaysTheSame(DefaultContentNegotiation):
         return only, str(only.media_type)
 
 
+class SmallJSON(JSONParser):
+    """Not more than Django keeps of a form in memory: it is read whole."""
+
+    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
+        most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        announced = int(parser_context["request"].META.get("CONTENT_LENGTH") or 0)
+        if most is not None and announced > most:
+            raise BodyTooLarge(most=most)
+        return super().parse(stream, media_type, parser_context)
+
+
 class ApiView(APIView):
     """The base of every view of the API. `limit_of` says which window a request counts in."""
 
     content_negotiation_class = AlwaysTheSame
+    parser_classes: Sequence[type[BaseParser]] = (SmallJSON,)
 
     def limit_of(self, request: Request) -> str:
         """A key of `settings.API_LIMITS`."""

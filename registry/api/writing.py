@@ -14,7 +14,6 @@ from django.core.exceptions import NON_FIELD_ERRORS
 from django.core.exceptions import ValidationError as ModelValidationError
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
-from rest_framework.parsers import JSONParser
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
@@ -32,8 +31,6 @@ class Writes(ApiView):
 
     A method that it has not is answered as such, whoever asks.
     """
-
-    parser_classes = (JSONParser,)
 
     def get_permissions(self) -> list[BasePermission]:
         method = self.request.method or ""
