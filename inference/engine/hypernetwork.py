@@ -6,13 +6,15 @@ file never runs anything. Dropout is off whatever the file says, as in A1111's p
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.nn.modules import activation as activations
 
 from inference.engine.hypernetwork_errors import (
@@ -24,9 +26,8 @@ from inference.engine.hypernetwork_errors import (
     WrongMultipliers,
 )
 from registry.formats.errors import Refusal
-from registry.formats.hypernetwork import HypernetworkSpec
 from registry.formats.hypernetwork import Hypernetwork as NetworkFile
-from registry.formats.hypernetwork import StateDict
+from registry.formats.hypernetwork import HypernetworkSpec, StateDict
 from registry.formats.reader import read
 from registry.formats.settings import IMPOSSIBLE_ACTIVATIONS
 
@@ -43,20 +44,40 @@ __all__ = [
     "load_hypernetwork",
 ]
 
-_ACTIVATIONS: Final[dict[str, type[nn.Module]]] = {
+# A1111 gives these no dimension; for (batch, tokens, width) torch then takes the first: the rows.
+_MIXING_ROWS: Final[dict[str, Callable[[], nn.Module]]] = {
+    "softmax": partial(nn.Softmax, dim=0),
+    "softmin": partial(nn.Softmin, dim=0),
+    "logsoftmax": partial(nn.LogSoftmax, dim=0),
+    "softmax2d": nn.Softmax2d,
+}
+_ACTIVATIONS: Final[dict[str, Callable[[], nn.Module]]] = {
     name.lower(): found
     for name, found in vars(activations).items()
     if isinstance(found, type) and issubclass(found, nn.Module) and found is not nn.Module
-} | {"linear": nn.Identity, "swish": nn.Hardswish}  # swish: as A1111 has it, not SiLU
-# Without a dimension of their own they go along the first one of a batch of sequences: its rows.
-_MIXING_ROWS: Final = frozenset({"softmax", "softmin", "logsoftmax", "softmax2d"})
+} | {
+    "linear": nn.Identity,
+    "swish": nn.Hardswish,  # as A1111 has it: not SiLU
+    **_MIXING_ROWS,
+}
 
 
 class Affine:
-    """`f(x) = x Wᵀ + b`, in float64: weight (d, d), bias (d,)."""
+    """`f(x) = x Wᵀ + b`: weight (out, d), bias (out,)."""
 
     def __init__(self, weight: Tensor, bias: Tensor) -> None:
         self.weight, self.bias = weight, bias
+        self._copies: dict[tuple[torch.device, torch.dtype], Affine] = {}
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.weight, self.bias)
+
+    def like(self, x: Tensor) -> Affine:
+        """The same where and as x is; made once."""
+        key = (x.device, x.dtype)
+        if key not in self._copies:
+            self._copies[key] = Affine(self.weight.to(x), self.bias.to(x))
+        return self._copies[key]
 
 
 class Head(nn.Module):
@@ -95,6 +116,7 @@ class Hypernetwork(nn.Module):
         self.heads: Mapping[int, tuple[Head, Head]] = {
             dim: (Head(spec, dim), Head(spec, dim)) for dim in sorted(dims)
         }
+        self._products: WeakKeyDictionary[nn.Module, Affine] = WeakKeyDictionary()
         self._kept = nn.ModuleList(head for pair in self.heads.values() for head in pair)
         self.requires_grad_(False).eval()
 
@@ -118,9 +140,27 @@ class Hypernetwork(nn.Module):
         """`heads` multiplied out; once per network."""
         return {dim: (k.folded(), v.folded()) for dim, (k, v) in self.heads.items()}
 
+    def product(self, to: Any, affine: Affine) -> Affine:
+        """(`to` without its bias)(f(x)) as one product, from float64, once per network and site.
+
+        `to` is the to_k or to_v of an attention; `affine` is the f that bends its context.
+        """
+        if to not in self._products:
+            weight = to.weight.to(affine.weight)
+            kept = torch.promote_types(to.weight.dtype, torch.float32)
+            self._products[to] = Affine(
+                (weight @ affine.weight).to(kept), (weight @ affine.bias).to(kept)
+            )
+        return self._products[to]
+
+    @property
+    def weight(self) -> Tensor:
+        """Any of its weights: for its device and dtype."""
+        return next(self.parameters())
+
     @property
     def dtype(self) -> torch.dtype:
-        return next(self.parameters()).dtype
+        return self.weight.dtype
 
 
 def load_hypernetwork(

@@ -53,6 +53,17 @@ class NotANumber(HypernetworkError):
         )
 
 
+class UnknownAttention(HypernetworkError):
+    """`site` is the attention's name in the UNet."""
+
+    def __init__(self, site: str) -> None:
+        self.site = site
+        super().__init__(
+            f"The attention {site} of this UNet is of a kind that Stable Diffusion 1.x and 2.x do "
+            "not have: hypernetworks cannot be applied to it."
+        )
+
+
 class WrongMultipliers(HypernetworkError):
     def __init__(self, name: str, *, given: int, batch: int) -> None:
         self.name, self.given, self.batch = name, given, batch

@@ -108,7 +108,7 @@ _kept_states: WeakKeyDictionary[Any, OrderedDict[tuple[int, str], Tensor]] = Wea
 
 def cut_off(base: LoadedBase, prompt: str) -> str:
     """The end of a prompt that the text encoder never sees; "" if it sees all: warn if not."""
-    tokens = base.tokenizer(prompt, add_special_tokens=False).input_ids
+    tokens = base.tokenizer(prompt, add_special_tokens=False, verbose=False).input_ids
     room = base.tokenizer.model_max_length - 2  # its start and its end
     return str(base.tokenizer.decode(tokens[room:])).strip()
 
