@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
 from inference.grid_shapes import grid_shape
 from inference.models import BaseModel, Cell, PreviewGrid, SuitePrompt
-from inference.strength import Strength, measure_strength
+from inference.strength import measure_strength
 from registry import pictures
 from registry.models import Picture, Version
 from registry.versions import record_measured_strength
@@ -22,35 +22,34 @@ if TYPE_CHECKING:
 USUAL_STRENGTH = 1.0
 
 
-def measure_row(grid: PreviewGrid, row: int, encoder: Encoder | None) -> None:
-    """Style shift and prompt fidelity of a finished row's cells; nothing without an encoder."""
+def measured_row(grid: PreviewGrid, row: int, encoder: Encoder | None) -> list[Cell]:
+    """The row's cells with style shift and prompt fidelity, to be saved; none without an encoder,
+    or where they are measured already."""
     cells = list(grid.cells.filter(row=row, state=Cell.State.DONE))
     unshifted = next((cell for cell in cells if cell.multiplier == 0), None)
     if encoder is None or unshifted is None or all(cell.shift is not None for cell in cells):
-        return
+        return []
     features = encoder.image_features([_image(cell) for cell in cells])
     base = features[cells.index(unshifted)]
     text = encoder.text_features([unshifted.prompt])[0]
     for cell, feature in zip(cells, features, strict=True):
         cell.shift = round(max(0.0, 1 - float(feature @ base)), 6)
         cell.fidelity = round(float(feature @ text), 6)
-    Cell.objects.bulk_update(cells, ["shift", "fidelity"])
+    return cells
 
 
-def measure_grid(grid: PreviewGrid, encoder: Encoder | None) -> Strength | None:
-    """The curve and the recommendation, kept with the grid. None: not measured."""
+def measured_grid(grid: PreviewGrid, encoder: Encoder | None) -> dict[str, Any]:
+    """The curve and the recommendation; {} is "not measured"."""
     cells = list(grid.cells.filter(shift__isnull=False, fidelity__isnull=False))
     if encoder is None or not cells or len(cells) < grid.cells.count():
-        return None
+        return {}
     shifts: dict[float, list[float]] = defaultdict(list)
     fidelities: dict[float, list[float]] = defaultdict(list)
     for cell in cells:
         shifts[cell.multiplier].append(cell.shift or 0.0)
         fidelities[cell.multiplier].append(cell.fidelity or 0.0)
     strength = measure_strength(shifts, fidelities, unlike=_unlike(grid, encoder))
-    grid.measured = strength.as_json() | {"encoder": grid.base_model.name}
-    grid.save(update_fields=["measured"])
-    return strength
+    return strength.as_json() | {"encoder": grid.base_model.name}
 
 
 def _unlike(grid: PreviewGrid, encoder: Encoder) -> float:

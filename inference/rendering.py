@@ -26,7 +26,7 @@ from django.utils.translation import gettext as _
 from PIL import Image
 
 from inference.engine.base_checksum import hash_of_base
-from inference.measuring import measure_grid, measure_row
+from inference.measuring import measured_grid, measured_row
 from inference.models import BaseModel, BasePicture, Cell, PreviewGrid
 from registry import pictures
 from registry.jobs import Failed, Run
@@ -90,11 +90,13 @@ class GridRendering:
             self._progress(row, len(rows))
             self.run.checkpoint()
             self._row(row)
+            cells = measured_row(self.grid, row, self.encoder)
             with self.run.fenced():
-                measure_row(self.grid, row, self.encoder)
+                Cell.objects.bulk_update(cells, ["shift", "fidelity"])
         self._progress(len(rows), len(rows))
+        self.grid.measured = measured_grid(self.grid, self.encoder)
         with self.run.fenced():
-            measure_grid(self.grid, self.encoder)
+            self.grid.save(update_fields=["measured"])
 
     def _row(self, row: int) -> None:
         self._keep_what_was_announced(row)
@@ -111,6 +113,13 @@ class GridRendering:
         """All multipliers of a row in one batch."""
         from inference.engine.grid import render_row
 
+        before = self.grid.cells.filter(state=Cell.State.DONE).count()
+
+        def on_step(done: int, every: int) -> None:
+            """Steps of single pictures: shown as so much of the row's cells."""
+            self.run.checkpoint()
+            self._report(before + len(cells) * done // max(1, every))
+
         return render_row(
             self.base,
             [self.network],
@@ -118,7 +127,7 @@ class GridRendering:
             seed=cells[0].seed,
             multipliers=[cell.multiplier for cell in cells],
             settings=self.settings,
-            on_step=lambda *_: self.run.checkpoint(),
+            on_step=on_step,
         )
 
     # --- Keeping ----------------------------------------------------------------------------------
@@ -183,10 +192,16 @@ class GridRendering:
     # --- What is said -----------------------------------------------------------------------------
 
     def _progress(self, row: int, rows: int) -> None:
-        cells = self.grid.cells
-        done = cells.filter(state=Cell.State.DONE).count()
-        label = _("Prompt %(number)d of %(count)d") % {"number": min(row + 1, rows), "count": rows}
-        self.run.progress(done, cells.count(), label)
+        self.shown = {"number": min(row + 1, rows), "count": rows}
+        self._report(self.grid.cells.filter(state=Cell.State.DONE).count())
+
+    def _report(self, done: int) -> None:
+        label = _("Prompt %(number)d of %(count)d") % self.shown
+        self.run.progress(done, self.count, label)
+
+    @cached_property
+    def count(self) -> int:
+        return self.grid.cells.count()
 
     def _infotext(self, cell: Cell) -> str:
         from inference.engine.infotext import infotext

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTokenizer
+from transformers.utils import logging as quiet
 
 from inference.engine.base_errors import (
     TokenizerMissing,
@@ -90,6 +91,7 @@ def _read(path: Path, part: str, kind: Any, dtype: torch.dtype) -> Any:
     named = "torch_dtype" if kind in (UNet2DConditionModel, AutoencoderKL) else "dtype"
     # Diffusers looks for `….fp16.safetensors` only when told so.
     half = all(".fp16." in file.name for file in folder.glob("*.safetensors"))
+    quiet.disable_progress_bar()  # a worker's log is no terminal
     try:
         model, report = kind.from_pretrained(
             folder,

@@ -115,13 +115,3 @@ def load_encoder(path: Path, *, device: str | torch.device = "cpu") -> ClipEncod
         tuple(said.get("image_mean", MEAN if is_clip else PLAIN)),
         tuple(said.get("image_std", DEVIATION if is_clip else PLAIN)),
     )
-
-
-def shifts(features: torch.Tensor, *, base: torch.Tensor) -> list[float]:
-    """Style shift: 1 - cos, of each picture [n, d] from the one at multiplier 0 [d]."""
-    return [float(each) for each in 1 - features @ base]
-
-
-def likenesses(features: torch.Tensor, text: torch.Tensor) -> list[float]:
-    """Prompt fidelity: cos, of each picture [n, d] and its prompt [d]."""
-    return [float(each) for each in features @ text]

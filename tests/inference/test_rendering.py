@@ -2,26 +2,31 @@
 
 import io
 import json
+from pathlib import Path
 
 import pytest
 from django.test import Client
 from PIL import Image
 
 from inference import rendering
+from inference.base_models import register_base_model
 from inference.engine.hypernetwork_errors import NoMatchingWidth
 from inference.models import BaseModel, BasePicture, Cell, PreviewGrid
 from inference.previews import ask_for_grid, cancel_grid, set_own_prompts
 from inference.rendering import GridRendering, fingerprint_of
 from registry import pictures, storage
 from registry.bundles import preview_of
+from registry.formats.flavors import Flavor
 from registry.jobs import process
 from registry.models import Job, Picture, User, Version
 from registry.publishing import publish_version
 from registry.versions import update_version
 from tests.factories import CheckedVersionFactory, NetworkFactory
+from tests.inference.bases import tiny_base
 from tests.inference.conftest import Painted, make_base_model, painting
 from tests.inference.encoders import PaintedEncoder
 from tests.jobs import run_waiting_jobs
+from tests.uploads import FIXTURES
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -364,6 +369,56 @@ class TestAgain:
         assert version.preview_grids.count() == 2
         version.refresh_from_db()
         assert version.preview_grid and version.preview_grid["id"] == fitting.pk
+
+
+class TestForReal:
+    """With the engine, on a small base model with random weights."""
+
+    def test_a_grid_of_a_real_file(self, alice: User, tmp_path: Path, anonymous: Client) -> None:
+        folder = tiny_base(tmp_path / "tiny")
+        base_model = register_base_model(
+            by=None,
+            origin=BaseModel.Origin.ADMIN,
+            name="tiny",
+            family="sd1",
+            path=str(folder),
+            stands_for=["SD 1.5"],
+            width=64,
+            height=64,
+            steps=2,
+        )
+        file = FIXTURES / "linear_default.pt"
+        version = CheckedVersionFactory(
+            network=NetworkFactory(creator=alice),
+            contents={Flavor.PORTABLE: file.read_bytes()},
+            stem="linear_default",
+        )
+        grid = rendered(version)
+        assert grid.status == PreviewGrid.Status.DONE, grid.reason
+        digests = [cell.sha256 for cell in grid.cells.filter(row=0)]
+        assert len(set(digests)) == 6
+        png = pictures.stored_png(digests[2])
+        assert png is not None
+        text = Image.open(io.BytesIO(png)).info["parameters"]
+        assert text.startswith(f"{grid.cells.all()[0].prompt} <hypernet:linear_default:0.5>")
+        assert f"Model hash: {base_model.hash[:10]}, Model: tiny" in text
+        base = pictures.stored_png(digests[0])
+        assert base is not None
+        assert "hypernet" not in Image.open(io.BytesIO(base)).info["parameters"]
+
+    def test_a_network_that_this_base_model_cannot_take(self, alice: User, tmp_path: Path) -> None:
+        folder = tiny_base(tmp_path / "tiny")
+        words = {"family": "sd1", "path": str(folder), "stands_for": ["SD 1.5"]}
+        register_base_model(by=None, origin="admin", name="tiny", **words, width=64, height=64)
+        version = CheckedVersionFactory(
+            network=NetworkFactory(creator=alice),
+            contents={Flavor.PORTABLE: (FIXTURES / "sd2_softsign.pt").read_bytes()},
+            stem="sd2_softsign",
+        )
+        grid = rendered(version)
+        assert grid.status == PreviewGrid.Status.FAILED
+        assert "sd2_softsign" in grid.reason and "768" in grid.reason
+        assert stored_pictures() == set()
 
 
 def fail_after(usual, *, calls: int):  # type: ignore[no-untyped-def]

@@ -7,6 +7,7 @@ Needs no database and no server:
 
 import time
 from argparse import ArgumentTypeError
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -67,33 +68,21 @@ class Command(BaseCommand):
         from inference.engine.contact_sheet import contact_sheet
         from inference.engine.grid import render_row
         from inference.engine.hypernetwork import load_hypernetwork
-        from inference.engine.infotext import infotext
-        from inference.engine.sampling import Settings
-        from inference.rendering import as_png
 
         file, multipliers = options["file"], options["multipliers"]
-        is_demo = options["base"] == Path(hub.DEMO_BASE)
-        prompts = options["prompt"] or list((DEMO if is_demo else STABLE_DIFFUSION)[KIND])
         base = load_base(
             BaseSource(
                 options["base"], options["family"], options["prediction"], options["clip_skip"]
             )
         )
         network = load_hypernetwork(file, device=str(base.device))
-        side = options["size"] or (128 if is_demo else int(base.vae.config["sample_size"]))
-        used = Settings(
-            width=side,
-            height=side,
-            steps=options["steps"],
-            cfg_scale=options["cfg"] or (4.0 if is_demo else 7.0),
-            sampler=options["sampler"],
-            negative_prompt=options["negative"],
-        )
+        used, prompts = _settings(base, options), _prompts(options)
+        seeds = [seed_of(p) if options["seed"] is None else options["seed"] for p in prompts]
         started, rows = time.monotonic(), []
-        with tqdm(total=len(prompts) * used.steps, unit="step") as bar:
-            for number, prompt in enumerate(prompts):
+        in_a_row = used.steps * len(multipliers)
+        with tqdm(total=len(prompts) * in_a_row, unit="step") as bar:
+            for number, (prompt, seed) in enumerate(zip(prompts, seeds, strict=True)):
                 bar.set_description(prompt[:40])
-                seed = seed_of(prompt) if options["seed"] is None else options["seed"]
                 row = render_row(
                     base,
                     [network],
@@ -101,26 +90,65 @@ class Command(BaseCommand):
                     seed=seed,
                     multipliers=multipliers,
                     settings=used,
-                    on_step=lambda *_: bar.update(),
+                    on_step=lambda done, _, n=number: bar.update(n * in_a_row + done - bar.n),
                 )
                 rows.append(row)
-                bar.n = (number + 1) * used.steps
-                for multiplier, picture in zip(multipliers, row, strict=True):
-                    if options["cells"]:
-                        options["cells"].mkdir(parents=True, exist_ok=True)
-                        text = infotext(
-                            prompt,
-                            seed,
-                            used,
-                            options["base"].stem,
-                            base.hash,
-                            file.stem,
-                            multiplier,
-                            clip_skip=options["clip_skip"],
-                        )
-                        cell = options["cells"] / f"{number:02d}-{multiplier:g}.png"
-                        cell.write_bytes(as_png(picture, text))
+                if options["cells"]:
+                    _write_cells(row, number, prompt, seed, used, base, options)
         out = options["out"] or file.with_name(f"{file.stem}-grid.png")
         contact_sheet(rows, prompts=prompts, multipliers=multipliers, title=file.stem).save(out)
         took, count = time.monotonic() - started, len(prompts) * len(multipliers)
         self.stdout.write(f"{out}: {count} pictures in {took:.1f} s on {base.device}")
+
+
+def _is_demo(options: dict[str, Any]) -> bool:
+    return bool(options["base"] == Path(hub.DEMO_BASE))
+
+
+def _prompts(options: dict[str, Any]) -> list[str]:
+    suite = DEMO if _is_demo(options) else STABLE_DIFFUSION
+    return options["prompt"] or list(suite[KIND])
+
+
+def _settings(base: Any, options: dict[str, Any]) -> Any:
+    from inference.engine.sampling import Settings
+
+    is_demo = _is_demo(options)
+    side = options["size"] or (128 if is_demo else int(base.vae.config["sample_size"]))
+    return Settings(
+        width=side,
+        height=side,
+        steps=options["steps"],
+        cfg_scale=options["cfg"] or (4.0 if is_demo else 7.0),
+        sampler=options["sampler"],
+        negative_prompt=options["negative"],
+    )
+
+
+def _write_cells(
+    row: Sequence[Any],
+    number: int,
+    prompt: str,
+    seed: int,
+    used: Any,
+    base: Any,
+    options: dict[str, Any],
+) -> None:
+    """As A1111 would have written them."""
+    from inference.engine.infotext import infotext
+    from inference.rendering import as_png
+
+    folder: Path = options["cells"]
+    folder.mkdir(parents=True, exist_ok=True)
+    for multiplier, picture in zip(options["multipliers"], row, strict=True):
+        text = infotext(
+            prompt,
+            seed,
+            used,
+            options["base"].stem,
+            base.hash,
+            options["file"].stem,
+            multiplier,
+            clip_skip=options["clip_skip"],
+        )
+        (folder / f"{number:02d}-{multiplier:g}.png").write_bytes(as_png(picture, text))
