@@ -72,7 +72,7 @@ class TrainingProcessor:
 
 def _split(x: Tensor, heads: int) -> Tensor:
     """B × N × (heads · d) to B × heads × N × d."""
-    return x.unflatten(-1, (heads, -1)).transpose(1, 2)
+    return x.view(*x.shape[:2], heads, -1).transpose(1, 2)
 
 
 @contextmanager

@@ -6,31 +6,25 @@ from typing import Final
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules import activation as activations
 
+from inference.engine.hypernetwork import Head as RenderedHead
 from registry.formats.hypernetwork import Epoch, HypernetworkSpec
 from registry.formats.hypernetwork import Hypernetwork as NetworkFile
 from registry.formats.tensor import DType
 from registry.formats.tensor import Tensor as FileTensor
 
-_BY_NAME: Final[dict[str, type[nn.Module]]] = {
-    name.lower(): found
-    for name, found in vars(activations).items()
-    if isinstance(found, type) and issubclass(found, nn.Module)
-} | {"swish": nn.Hardswish}  # as A1111 has it: not SiLU
 _START_DEVIATION: Final = 0.01
 
 
-class Head(nn.Module):
-    """f_k or f_v of one width; the module is called ``linear`` because A1111's files say so."""
+class Head(RenderedHead):
+    """f_k or f_v of one width, with the dropout that pictures do without."""
 
     def __init__(self, spec: HypernetworkSpec, dim: int) -> None:
-        super().__init__()
-        self.linear = nn.Sequential(*_layers(spec, dim))
-
-    def forward(self, x: Tensor) -> Tensor:
-        bent: Tensor = self.linear(x)
-        return bent
+        super().__init__(spec, dim)
+        rates = iter(rate for rate in spec.dropout_structure[1:] if rate > 0)
+        for layer in spec.layout(dim):
+            if layer.module == "dropout":
+                self.linear[layer.index] = nn.Dropout(next(rates))
 
     def start(self, spec: HypernetworkSpec, *, identity: bool) -> None:
         """Layer norms start as A1111 starts them, near nothing."""
@@ -84,20 +78,6 @@ class TrainableNetwork(nn.Module):
     def _each(self) -> Iterator[Head]:
         for pair in self.heads.values():
             yield from pair
-
-
-def _layers(spec: HypernetworkSpec, dim: int) -> Iterator[nn.Module]:
-    rates = iter(rate for rate in spec.dropout_structure[1:] if rate > 0)
-    for layer in spec.layout(dim):
-        if layer.module == "linear":
-            after, before = layer.parameters["weight"]
-            yield nn.Linear(before, after)
-        elif layer.module == "activation":
-            yield _BY_NAME[spec.activation_func or "linear"]()
-        elif layer.module == "layer_norm":
-            yield nn.LayerNorm(layer.parameters["weight"][0])
-        else:
-            yield nn.Dropout(next(rates))
 
 
 def _start(weight: Tensor, spec: HypernetworkSpec) -> None:

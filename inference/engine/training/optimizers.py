@@ -49,7 +49,9 @@ def set_rate(optimizer: Optimizer, rate: float) -> None:
 
 def load_state(optimizer: Optimizer, state: dict[str, Any]) -> None:
     """Take over a stored state, but go on in our own form of the algorithm."""
-    forms = [{key: g[key] for key in _OURS if key in g} for g in optimizer.param_groups]
+    forms: list[dict[str, Any]] = [
+        {key: group[key] for key in _OURS if key in group} for group in optimizer.param_groups
+    ]
     optimizer.load_state_dict(state)
     for group, form in zip(optimizer.param_groups, forms, strict=True):
         group.update(form)

@@ -75,10 +75,8 @@ class TextStates:
         self._known: OrderedDict[str, Tensor] = OrderedDict()
 
     def __call__(self, texts: Sequence[str]) -> Tensor:
-        """B × tokens × width. Texts longer than the others of their batch are not cut."""
-        states = [self._state(text) for text in texts]
-        longest = max(state.shape[1] for state in states)
-        return torch.cat([_repeated_to(state, longest) for state in states])
+        """B × tokens × width."""
+        return torch.cat([self._state(text) for text in texts])
 
     def _state(self, text: str) -> Tensor:
         if text in self._known:
@@ -91,9 +89,3 @@ class TextStates:
         while self._size > self._limit and len(self._known) > 1:
             self._size -= self._known.popitem(last=False)[1].nbytes
         return state
-
-
-def _repeated_to(state: Tensor, length: int) -> Tensor:
-    """A prompt of fewer chunks is filled up with its last chunk, as A1111 does."""
-    missing = length - state.shape[1]
-    return state if not missing else torch.cat([state, state[:, -missing:]], dim=1)

@@ -1,16 +1,14 @@
 """Pictures on the way: the same prompt and seed each time, at half and at full strength."""
 
-import tempfile
 from pathlib import Path
 from typing import Final
 
 from PIL.PngImagePlugin import PngInfo
 
 from inference.engine.grid import render_row
-from inference.engine.hypernetwork import load_hypernetwork
+from inference.engine.hypernetwork import hypernetwork_of
 from inference.engine.infotext import infotext
 from inference.engine.sampling import Settings
-from inference.engine.training.checkpoints import write_ours
 from inference.engine.training.setup import Prepared
 
 MULTIPLIERS: Final = (0.5, 1.0)
@@ -22,10 +20,8 @@ def write_samples(prepared: Prepared, folder: Path, *, step: int) -> list[Path]:
     settings = Settings(width=options.training_width, height=options.training_height)
     samples = folder / "samples"
     samples.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as work:
-        file = Path(work) / f"{options.name}.safetensors"
-        write_ours(prepared.network.to_file(step=step), file)
-        network = load_hypernetwork(file, device=base.device)
+    file = prepared.network.to_file(step=step)
+    network = hypernetwork_of(file, name=options.name, device=base.device)
     pictures = render_row(
         base,
         [network],

@@ -14,7 +14,7 @@ Heads = Mapping[int, tuple[nn.Module, nn.Module]]
 
 
 class PlainProcessor:
-    """softmax(q kᵀ / √d) v with k = to_k(c + f_k(c)) and v = to_v(c + f_v(c)), head by head."""
+    """softmax(q kᵀ / √d) v with k = to_k(c + f_k(c)) and v = to_v(c + f_v(c)), the scores kept."""
 
     def __init__(self, heads: Heads) -> None:
         self._heads = heads
@@ -32,14 +32,14 @@ class PlainProcessor:
         if context.shape[-1] in self._heads:
             f_k, f_v = self._heads[context.shape[-1]]
             for_keys, for_values = context + f_k(context), context + f_v(context)
-        q, k, v = attn.to_q(hidden_states), attn.to_k(for_keys), attn.to_v(for_values)
-        mixed = []
-        for one_q, one_k, one_v in zip(
-            *(x.chunk(attn.heads, dim=-1) for x in (q, k, v)), strict=True
-        ):
-            scores = torch.einsum("bid,bjd->bij", one_q, one_k) * one_q.shape[-1] ** -0.5
-            mixed.append(torch.einsum("bij,bjd->bid", scores.softmax(dim=-1), one_v))
-        out: Tensor = attn.to_out[1](attn.to_out[0](torch.cat(mixed, dim=-1)))
+        q, k, v = (
+            torch.cat(x.chunk(attn.heads, dim=-1))  # one head after the other
+            for x in (attn.to_q(hidden_states), attn.to_k(for_keys), attn.to_v(for_values))
+        )
+        scores = torch.einsum("bid,bjd->bij", q, k) * q.shape[-1] ** -0.5
+        mixed = torch.einsum("bij,bjd->bid", scores.softmax(dim=-1), v)
+        joined = torch.cat(mixed.chunk(attn.heads), dim=-1)
+        out: Tensor = attn.to_out[1](attn.to_out[0](joined))
         return out
 
 
