@@ -13,7 +13,6 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from registry import search
-from registry.base_models import FAMILIES
 from registry.formats.compatibility import App
 from registry.keyset import LARGEST_KEY, Order
 from registry.models import BaseModelName, ContentLevel, Network, User
@@ -133,11 +132,21 @@ class NetworkFilter(filters.FilterSet):  # type: ignore[misc]
         super().__init__(self._with_terms(data), queryset=Network.objects.all())
 
     def _with_terms(self, data: QueryDict) -> QueryDict:
-        """The parameters, and the prefixed terms of the query where no parameter says it."""
-        terms = data.copy()
-        for name, value in self.parsed.filters.items():
-            terms.setlistdefault(name, list(FAMILIES.get(value.lower(), (value,))))
+        """The parameters that say something, and the prefixed terms of the query beside them."""
+        terms = QueryDict(mutable=True)
+        for name, values in data.lists():
+            if said := [value for value in values if value]:
+                terms.setlist(name, said)
+        for name, known in self.parsed.filters.items():
+            terms.setlistdefault(name, list(known))
         return terms
+
+    def is_valid(self) -> bool:
+        """False with a sentence at `query` too when a term there makes no sense."""
+        valid = bool(super().is_valid())
+        if valid and self.parsed.problems:
+            self.form.add_error("query", [str(each.sentence) for each in self.parsed.problems])
+        return valid and not self.parsed.problems
 
     @property
     def level(self) -> ContentLevel:
@@ -147,9 +156,23 @@ class NetworkFilter(filters.FilterSet):  # type: ignore[misc]
     def order(self) -> Order:
         return SORTS[self.form.cleaned_data.get("sort") or DEFAULT_SORT]
 
+    @property
+    def did_you_mean(self) -> list[str]:
+        """Names and tags close to the words of the query."""
+        words = (each for each in self.parsed.words.split() if not each.startswith("-"))
+        among = Network.objects.listed(up_to=self.level)
+        return search.suggestions(" ".join(words).replace('"', ""), among=among)
+
     def filter_queryset(self, queryset: QuerySet[Network]) -> QuerySet[Network]:
-        found: QuerySet[Network] = super().filter_queryset(Network.objects.listed(up_to=self.level))
-        return found
+        return self.without("")
+
+    def without(self, name: str) -> QuerySet[Network]:
+        """What all parameters but this one find."""
+        networks = Network.objects.listed(up_to=self.level)
+        for each, value in self.form.cleaned_data.items():
+            if each != name:
+                networks = self.filters[each].filter(networks, value)
+        return networks
 
     def by_query(self, networks: QuerySet[Network], *_: object) -> QuerySet[Network]:
         return search.matching(networks, self.parsed)

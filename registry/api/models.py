@@ -7,6 +7,7 @@ from rest_framework.exceptions import NotAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from registry import search
 from registry.api import shapes
 from registry.api.reading import (
     Paging,
@@ -48,11 +49,7 @@ class ModelList(Writes, PublicRead):
     @documented(read.LIST_MODELS)
     def get(self, request: Request) -> Response:
         paging = Paging.of(request)
-        found = NetworkFilter(request.query_params, viewer=request.user)
-        if not found.is_valid():
-            raise issues_of_form(found.form)
-        if found.form.cleaned_data["favorites"] and not request.user.is_authenticated:
-            raise NotAuthenticated
+        found = catalogue_filter(request)
         networks = networks_with_shape(
             found.qs,
             up_to=found.level,
@@ -69,7 +66,8 @@ class ModelList(Writes, PublicRead):
         )
         origin = origin_of(request)
         items = [shapes.model(network, origin=origin) for network in page.rows]
-        return Response({"items": items, "metadata": page_metadata(request, paging, page)})
+        metadata = page_metadata(request, paging, page) | _hints(found, paging, len(items))
+        return Response({"items": items, "metadata": metadata})
 
     @documented(write.CREATE_MODEL)
     def post(self, request: Request) -> Response:
@@ -118,6 +116,27 @@ class ModelVersions(WriteOnly):
         response = version_response(request, version.pk, HTTPStatus.CREATED)
         response["Location"] = f"{origin_of(request)}/api/v1/model-versions/{version.pk}"
         return response
+
+
+def catalogue_filter(request: Request) -> NetworkFilter:
+    """What the parameters ask for. Raises Issues, and NotAuthenticated for nobody's favorites."""
+    found = NetworkFilter(request.query_params, viewer=request.user)
+    if not found.is_valid():
+        raise issues_of_form(found.form)
+    if found.form.cleaned_data["favorites"] and not request.user.is_authenticated:
+        raise NotAuthenticated
+    return found
+
+
+def _hints(found: NetworkFilter, paging: Paging, hits: int) -> dict[str, list[str]]:
+    """To people who found little: names that are close to their words, and what they mistook."""
+    hints = {}
+    if found.parsed.remarks:
+        hints["remarks"] = [str(each.sentence) for each in found.parsed.remarks]
+    is_first = paging.cursor is None and paging.page in (None, 1)
+    if found.parsed.words and is_first and hits < min(search.FEW_HITS, paging.limit):
+        hints["suggestions"] = found.did_you_mean
+    return {name: sentences for name, sentences in hints.items() if sentences}
 
 
 def _visible(request: Request, network_id: int) -> Network:

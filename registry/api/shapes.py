@@ -38,7 +38,7 @@ def model(network: Network, *, origin: str) -> JSON:
     return {
         "id": network.pk,
         "name": network.name,
-        "description": to_html(network.description),
+        "description": _html(network.description_html, network.description),
         "kind": network.kind,
         "address": f"{origin}/{network.creator.username}/{network.slug}",
         "licence": network.licence,
@@ -81,7 +81,7 @@ def version_in_model(version: Version, network: Network, *, origin: str) -> JSON
         "trainedWords": version.trigger_words,
         "baseModel": version.base_model or "Other",
         "baseModelType": "Standard",
-        "description": to_html(version.changelog),
+        "description": _html(version.changelog_html, version.changelog),
         "stats": {
             "downloadCount": version.download_count,
             # People like networks, not versions.
@@ -243,6 +243,11 @@ def image_in_list(picture: Picture, *, origin: str, with_meta: bool) -> JSON:
         "baseModel": versions[0].base_model if versions else "Other",
         "modelVersionIds": [each.pk for each in versions],
     }
+
+
+def _html(kept: str, text: str) -> str:
+    """As it was made when the text was saved; rows from before that have none."""
+    return kept or (to_html(text) if text else "")
 
 
 def permissions(network: Network) -> JSON:

@@ -4,6 +4,7 @@ from django.urls import path
 
 from registry.api import (
     description,
+    facets,
     jobs,
     likes,
     lists,
@@ -33,6 +34,7 @@ urlpatterns = [
     path("tags", lists.TagList.as_view()),
     path("me", me.Me.as_view()),
     path("schema", description.Schema.as_view(), name="api-schema"),
+    path("facets", facets.FacetList.as_view()),
     path("enums", lists.Enums.as_view()),
     path("jobs", jobs.JobList.as_view()),
     path("jobs/<uuid:job_id>", jobs.JobDetail.as_view()),

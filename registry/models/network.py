@@ -17,6 +17,7 @@ from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from registry.models.content_level import ContentLevel
+from registry.models.rendered import RenderedField
 from registry.models.tag import Tag
 from registry.models.user import User
 
@@ -91,6 +92,7 @@ class Network(models.Model):
     description = models.TextField(
         _("description"), max_length=20_000, blank=True, help_text=_("Markdown.")
     )
+    description_html = RenderedField(of="description")
     tags = models.ManyToManyField(Tag, related_name="networks", blank=True)
     content_level = models.CharField(
         _("content level"),

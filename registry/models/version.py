@@ -9,6 +9,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from registry.models.network import Network
+from registry.models.rendered import RenderedField
 from registry.models.user import User
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class Version(models.Model):
     number = models.PositiveIntegerField()
     name = models.CharField(_("name"), max_length=60, validators=version_name_validators)
     changelog = models.TextField(_("what changed"), max_length=10_000, blank=True)
+    changelog_html = RenderedField(of="changelog")
     trigger_words = ArrayField(models.CharField(max_length=120), default=list, blank=True, size=30)
     base_model = models.CharField(
         _("base model"), max_length=30, choices=BaseModelName.choices, blank=True

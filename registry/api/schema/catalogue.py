@@ -57,8 +57,8 @@ NSFW: Final = query(
 FILTERS: Final = (
     query(
         "query",
-        "Words, “quoted phrases”, `-without`; `tag:ink,line art`, `-tag:`, `user:`, `base:sd1`, "
-        "`kind:`, `works:`, `activation:`, `order:downloads`.",
+        "Words, “quoted phrases”, `-without`; `tag:ink,line_art`, `user:`, `base:sd1`, `kind:`, "
+        "`works:`, `activation:`, each also with a minus; `order:downloads`, `period:week`.",
         text(maxLength=2000),
         example="ink -photo",
     ),
@@ -100,6 +100,19 @@ LIST_MODELS: Final = Operation(
     answers={200: Answer("A page of networks.", shapes.MODELS)},
     errors=(400, 401),
     example={"query": {"query": "ink", "sort": "Most Downloaded", "limit": 20}},
+)
+LIST_FACETS: Final = Operation(
+    "listFacets",
+    "Count what each filter would leave",
+    group=GROUP,
+    description=(
+        "For the same parameters as the catalogue's. A facet counts as if its own parameter were "
+        "not given, except `tag`. Counted once a minute."
+    ),
+    parameters=FILTERS,
+    answers={200: Answer("Values with counts, by parameter.", shapes.FACETS)},
+    errors=(400, 401),
+    example={"query": {"query": "ink", "kind": "style"}},
 )
 READ_MODEL: Final = Operation(
     "readModel",

@@ -24,10 +24,12 @@ from registry.api.schema.words import (
     text,
 )
 from registry.api.shapes import NSFW_LEVELS, NSFW_NAMES
+from registry.facets import COLUMNS
 from registry.formats.compatibility import App, Verdict
 from registry.models import BaseModelName, ContentLevel, File, Network
 from registry.models.network import CommercialUse, Licence
 from registry.models.version import Version
+from registry.search import SUGGESTIONS
 
 BASE_MODEL: Final = choice(BaseModelName.values)
 LEVEL: Final = described(
@@ -281,16 +283,17 @@ MODEL: Final = component(
         description="A network: the published thing, with its versions.",
     ),
 )
+CURSOR_METADATA: Final = {
+    "nextCursor": TEXT,
+    "nextPage": ADDRESS,
+    "currentPage": COUNT,
+    "pageSize": COUNT,
+}
 PAGE_BY_CURSOR: Final = component(
     "CursorMetadata",
     shape(
         {},
-        optional={
-            "nextCursor": TEXT,
-            "nextPage": ADDRESS,
-            "currentPage": COUNT,
-            "pageSize": COUNT,
-        },
+        optional=CURSOR_METADATA,
         description=(
             "`nextCursor` and `nextPage` are absent at the end; `currentPage` and `pageSize` are "
             "there when `page` was used."
@@ -304,7 +307,49 @@ PAGE_BY_NUMBER: Final = component(
         optional={"nextPage": ADDRESS, "prevPage": ADDRESS},
     ),
 )
-MODELS: Final = component("Models", shape({"items": array(MODEL), "metadata": PAGE_BY_CURSOR}))
+MODELS: Final = component(
+    "Models",
+    shape(
+        {
+            "items": array(MODEL),
+            "metadata": component(
+                "SearchMetadata",
+                shape(
+                    {},
+                    optional={
+                        **CURSOR_METADATA,
+                        "suggestions": described(
+                            array(TEXT, maxItems=SUGGESTIONS),
+                            "“Did you mean”: names and tags close to a query that found little.",
+                        ),
+                        "remarks": described(
+                            array(TEXT), "What in the query was perhaps not meant as it was taken."
+                        ),
+                    },
+                ),
+            ),
+        }
+    ),
+)
+_FACET: Final = array(shape({"value": TEXT, "count": COUNT}))
+FACETS: Final = component(
+    "Facets",
+    shape(
+        {
+            "total": described(COUNT, "How many networks the filters find."),
+            "exact": described(
+                BOOLEAN, "false: so many that all numbers are estimates, to two digits."
+            ),
+            "facets": shape(
+                dict.fromkeys(COLUMNS, _FACET),
+                description=(
+                    "By parameter, its values with how many networks each would leave, the most "
+                    "frequent first."
+                ),
+            ),
+        }
+    ),
+)
 IMAGES: Final = component(
     "Images", shape({"items": array(IMAGE_IN_LIST), "metadata": PAGE_BY_CURSOR})
 )

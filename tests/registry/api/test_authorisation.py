@@ -252,6 +252,7 @@ ROWS: Final = [
     Row("GET", f"{V1}enums", everyone()),
     Row("GET", f"{V1}me", signed_in()),
     Row("GET", f"{V1}schema", everyone()),
+    Row("GET", f"{V1}facets", everyone()),
     Row("GET", f"{V1}uploads", signed_in()),
     Row("POST", f"{V1}uploads", signed_in(201), headers=NEW_UPLOAD),
     Row("GET", UPLOAD, owner_alone(), uploading),

@@ -1,0 +1,167 @@
+"""Facets: how many networks each value of a filter would leave, beside what is already filtered.
+
+A facet counts as if its own filter were not there, so that the other values of it stay in sight.
+Up to EXACT_UP_TO networks are counted one by one; more are estimated from a sample of the table's
+pages, which takes as long for a million rows as for a thousand, and said to be estimates.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.db import connection
+from django.db.models import QuerySet
+
+from registry.cached import cached
+from registry.filters import NetworkFilter
+from registry.models import Network, Tag
+
+FRESH_SECONDS: Final = 60
+EXACT_UP_TO: Final = 5_000
+SAMPLED_ROWS: Final = 40_000
+TOP_TAGS: Final = 30
+# The filter's name, and the column that it looks at.
+COLUMNS: Final[Mapping[str, str]] = {
+    "kind": "kind",
+    "baseModels": "base_models",
+    "activation": "activations",
+    "works_with": "works_with",
+    "tag": "tag_ids",
+}
+# Tags that are asked for narrow the others down: their own count is part of the answer.
+_NARROWING: Final = frozenset({"tag"})
+Counts = dict[str, list[tuple[str, int]]]
+
+
+@dataclass(frozen=True)
+class Facets:
+    """By filter, the values with their counts, the most frequent first."""
+
+    total: int
+    is_exact: bool
+    counts: Counts
+
+
+def facets(found: NetworkFilter) -> Facets:
+    """Of what a valid filter finds; counted at most once a minute for everyone."""
+    return cached(_key(found), lambda: _count(found), seconds=FRESH_SECONDS)
+
+
+def _key(found: NetworkFilter) -> str:
+    """The same for the same question: in any order, by any person."""
+    asked = {name: sorted(filter(None, found.data.getlist(name))) for name in found.data}
+    asked = {name: values for name, values in asked.items() if values and name in found.filters}
+    asked.pop("sort", None)
+    asked["nsfw"] = [str(found.level)]
+    if "favorites" in asked:
+        asked["of"] = [str(found.viewer.pk)]
+    digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+    return f"facets:{digest}"
+
+
+def _count(found: NetworkFilter) -> Facets:
+    own = {name for name in COLUMNS if found.data.getlist(name)} - _NARROWING
+    shared = _Tally.of(found.qs, [name for name in COLUMNS if name not in own])
+    counts = dict(shared.counts)
+    is_exact = shared.is_exact
+    for name in own:
+        alone = _Tally.of(found.without(name), [name])
+        counts |= alone.counts
+        is_exact &= alone.is_exact
+    counts["tag"] = _named(counts["tag"])
+    return Facets(shared.total, is_exact, {name: counts[name] for name in COLUMNS})
+
+
+@dataclass(frozen=True)
+class _Tally:
+    total: int
+    is_exact: bool
+    counts: Counts
+
+    @classmethod
+    def of(cls, networks: QuerySet[Network], names: list[str]) -> "_Tally":
+        total, counts = _counted(networks, names, limit=EXACT_UP_TO + 1)
+        if total <= EXACT_UP_TO:
+            return cls(total, True, counts)
+        share = min(1.0, SAMPLED_ROWS / max(1, _rows_of_networks()))
+        if share == 1.0:
+            return cls(*_exactly(networks, names))
+        total, counts = _counted(networks, names, share=share)
+        scaled = {
+            name: [(value, _rounded(count / share)) for value, count in pairs]
+            for name, pairs in counts.items()
+        }
+        return cls(_rounded(total / share), False, scaled)
+
+
+def _exactly(networks: QuerySet[Network], names: list[str]) -> tuple[int, bool, Counts]:
+    total, counts = _counted(networks, names)
+    return total, True, counts
+
+
+def _rows_of_networks() -> int:
+    """As Postgres' own statistics have it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT reltuples FROM pg_class WHERE oid = %s::regclass", [Network._meta.db_table]
+        )
+        return int(cursor.fetchone()[0])
+
+
+def _counted(
+    networks: QuerySet[Network],
+    names: list[str],
+    *,
+    limit: int | None = None,
+    share: float | None = None,
+) -> tuple[int, Counts]:
+    """All of them, the first `limit`, or those on a `share` of the table's pages."""
+    columns = [COLUMNS[name] for name in names]
+    rows = networks.order_by().values_list("pk", *columns)
+    sql, parameters = rows[:limit].query.sql_with_params()
+    if share is not None:
+        table = connection.ops.quote_name(Network._meta.db_table)
+        sampled = f"FROM {table} TABLESAMPLE SYSTEM ({100 * share:f}) REPEATABLE (1)"
+        sql = sql.replace(f"FROM {table}", sampled, 1)
+    return _grouped(sql, parameters, names)
+
+
+def _grouped(sql: str, parameters: Sequence[Any], names: list[str]) -> tuple[int, Counts]:
+    """One query: the rows, and for each facet the values in them."""
+    listed = ", ".join(["key", *(f"facet_{number}" for number in range(len(names)))])
+    parts = ["SELECT '' AS facet, '' AS value, count(*) FROM matching"]
+    for number, name in enumerate(names):
+        value = f"facet_{number}" if name == "kind" else f"unnest(facet_{number})"
+        counted = f"SELECT '{name}', ({value})::text AS value, count(*)"
+        parts.append(f"{counted} FROM matching GROUP BY 2")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"WITH matching ({listed}) AS MATERIALIZED ({sql}) {' UNION ALL '.join(parts)}",
+            parameters,
+        )
+        found = cursor.fetchall()
+    total = next(count for facet, _, count in found if not facet)
+    counts: Counts = {name: [] for name in names}
+    for facet, value, count in found:
+        if facet:
+            counts[facet].append((value, count))
+    return total, {name: _ordered(pairs) for name, pairs in counts.items()}
+
+
+def _ordered(pairs: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    return sorted(pairs, key=lambda pair: (-pair[1], pair[0]))
+
+
+def _named(tags: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    """The most frequent tags by name instead of by key."""
+    top = [(int(key), count) for key, count in tags[:TOP_TAGS]]
+    names = dict(Tag.objects.filter(pk__in=[key for key, _ in top]).values_list("pk", "name"))
+    return _ordered([(names[key], count) for key, count in top if key in names])
+
+
+def _rounded(estimate: float) -> int:
+    """To two digits: an estimate should look like one."""
+    number = round(estimate)
+    return round(number, 2 - len(str(number))) if number >= 100 else number
