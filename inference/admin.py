@@ -12,7 +12,16 @@ from django.utils.translation import gettext_lazy as _
 from inference.base_models import check, register_base_model
 from inference.models import BaseModel, Cell, PreviewGrid, SuitePrompt
 from inference.previews import cancel_grid
-from registry.admin.base import AnyAdmin, AnyInline, ReadOnlyAdmin, ReadOnlyInline, for_each, person
+from registry.admin.base import (
+    AnyAdmin,
+    AnyInline,
+    ReadOnlyAdmin,
+    ReadOnlyInline,
+    for_each,
+    is_staff,
+    person,
+)
+from registry.models import User
 
 if TYPE_CHECKING:  # generic for the type checker only
     BaseModelForm = forms.ModelForm[BaseModel]
@@ -42,13 +51,39 @@ class RegisteredForm(BaseModelForm):
         return cleaned
 
 
-class SuiteInline(AnyInline):
+class ByAdministrators:
+    """Staff may look; only administrators name paths on the workers' disks."""
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return is_staff(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return is_staff(request)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return is_administrator(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return is_administrator(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Grids tell which base model they were made with: one is taken out of use instead."""
+        used = isinstance(obj, BaseModel) and obj.grids.exists()
+        return is_administrator(request) and not used
+
+
+def is_administrator(request: HttpRequest) -> bool:
+    user = person(request)
+    return user is not None and user.role == User.Role.ADMIN
+
+
+class SuiteInline(ByAdministrators, AnyInline):
     model = SuitePrompt
     extra = 0
 
 
 @admin.register(BaseModel)
-class BaseModelAdmin(AnyAdmin):
+class BaseModelAdmin(ByAdministrators, AnyAdmin):
     """New ones are ready after the next grid: the render worker loads them when it needs them."""
 
     form = RegisteredForm
@@ -68,11 +103,6 @@ class BaseModelAdmin(AnyAdmin):
         saved = register_base_model(by=person(request), origin=origin, **form.cleaned_data)
         obj.pk, obj.hash = saved.pk, saved.hash
         obj._state.adding = False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Grids tell which base model they were made with: one is taken out of use instead."""
-        unused = obj is None or not obj.grids.exists()
-        return unused and super().has_delete_permission(request, obj)
 
 
 class CellInline(ReadOnlyInline):

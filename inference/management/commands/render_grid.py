@@ -83,6 +83,10 @@ class Command(BaseCommand):
         with tqdm(total=len(prompts) * in_a_row, unit="step") as bar:
             for number, (prompt, seed) in enumerate(zip(prompts, seeds, strict=True)):
                 bar.set_description(prompt[:40])
+
+                def on_step(done: int, _every: int, before: int = number * in_a_row) -> None:
+                    bar.update(before + done - bar.n)
+
                 row = render_row(
                     base,
                     [network],
@@ -90,7 +94,7 @@ class Command(BaseCommand):
                     seed=seed,
                     multipliers=multipliers,
                     settings=used,
-                    on_step=lambda done, _, n=number: bar.update(n * in_a_row + done - bar.n),
+                    on_step=on_step,
                 )
                 rows.append(row)
                 if options["cells"]:
