@@ -14,9 +14,10 @@ from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from redis import RedisError
 
 from hub.context import theme_of
-from registry.errors import Conflict, Forbidden, Gone, HubError, Temporary, TooMuch
+from registry.errors import Conflict, Forbidden, Gone, HubError, PartAway, Temporary, TooMuch
 
 Text = str | Promise
 
@@ -185,6 +186,10 @@ class ErrorPages:
         return page
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if isinstance(exception, RedisError):
+            # Signing in counts its attempts there: better nobody than everybody who guesses.
+            structlog.get_logger(__name__).error("part_away", error=repr(exception))
+            exception = PartAway()
         if not isinstance(exception, HubError):
             return None
         status = next((s for kind, s in STATUS_OF_KIND.items() if isinstance(exception, kind)), 400)

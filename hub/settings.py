@@ -42,6 +42,8 @@ data_path = env.str("HYPERHUB_DATA", "")
 DATA = DataFolder(Path(data_path).resolve()) if data_path else default_data_folder()
 
 SECRET_KEY = env.str("SECRET_KEY", "") or ("" if PRODUCTION else read_or_invent_secret(DATA))
+# Former keys: what they signed (sessions, links in mails) still counts until it is taken out.
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[] if PRODUCTION else ["*"])
 SITE_URL = env.str("SITE_URL", "" if PRODUCTION else "http://localhost:8000").rstrip("/")
 HTTPS = urlsplit(SITE_URL).scheme == "https"
@@ -51,6 +53,9 @@ if PRODUCTION:
         "DEBUG is on. Unset it: it shows the code and the settings to every visitor.": DEBUG,
         "SECRET_KEY is not set, or shorter than 50 characters. Make one with "
         "`python -c 'import secrets; print(secrets.token_urlsafe(64))'`.": len(SECRET_KEY) < 50,
+        "A key in SECRET_KEY_FALLBACKS is shorter than 50 characters.": any(
+            len(key) < 50 for key in SECRET_KEY_FALLBACKS
+        ),
         "ALLOWED_HOSTS is empty or `*`. Name the host names that the site answers to.": (
             not ALLOWED_HOSTS or "*" in ALLOWED_HOSTS
         ),
@@ -321,7 +326,8 @@ SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PRODUCTION else None
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
-SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+# In the database alone: one more row by its key, and nobody is signed out by a cache that is away.
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
 CSRF_TRUSTED_ORIGINS = [SITE_URL] if SITE_URL else []
 CSRF_FAILURE_VIEW = "hub.errors.csrf_failure"
 X_FRAME_OPTIONS = "DENY"

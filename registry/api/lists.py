@@ -11,6 +11,7 @@ from rest_framework.response import Response
 
 from registry.api import shapes
 from registry.api.reading import (
+    IMAGE_LEVELS,
     IMAGE_SORTS,
     MAX_IMAGES,
     Paging,
@@ -56,14 +57,13 @@ class ImageList(PublicRead):
     def _pictures(self, request: Request) -> QuerySet[Picture]:
         parameters = request.query_params
         pictures = Picture.objects.visible_to(request.user).filter(
-            content_level__in=ContentLevel.up_to(
-                content_level(request.user, asked=boolean(parameters.get("nsfw"), "nsfw"))
-            )
+            content_level__in=ContentLevel.up_to(_level_of(request))
         )
         for name, column in (
             ("modelId", "versions__network"),
             ("modelVersionId", "versions"),
             ("postId", "pk"),
+            ("imageId", "pk"),
         ):
             number = whole_number(parameters.get(name), name, least=0, most=LARGEST_KEY)
             if number is not None:
@@ -71,6 +71,14 @@ class ImageList(PublicRead):
         if username := parameters.get("username"):
             pictures = pictures.filter(owner__username__iexact=username)
         return pictures.select_related("owner").prefetch_related("versions")
+
+
+def _level_of(request: Request) -> ContentLevel:
+    """By Civitai's names too, which clients send for pictures: `nsfw=X` is up to explicit."""
+    asked = request.query_params.get("nsfw")
+    if asked in IMAGE_LEVELS:
+        return IMAGE_LEVELS[asked]
+    return content_level(request.user, asked=boolean(asked, "nsfw"))
 
 
 class NumberedList(PublicRead):

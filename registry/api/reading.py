@@ -14,12 +14,20 @@ from registry.api.errors import Issues, issue
 from registry.api.permissions import MayReadInPublic
 from registry.api.view import ApiView
 from registry.keyset import Page
+from registry.models import ContentLevel
 
 MAX_LIMIT: Final = 100
 MAX_IMAGES: Final = 200
 MAX_HASHES: Final = 100
 MAX_HASHES_FOR_IDS: Final = 10_000
 IMAGE_SORTS: Final = ("Newest", "Oldest")
+# What clients say beside true and false when they ask for pictures.
+IMAGE_LEVELS: Final = {
+    "None": ContentLevel.GENERAL,
+    "Soft": ContentLevel.GENERAL,
+    "Mature": ContentLevel.MATURE,
+    "X": ContentLevel.EXPLICIT,
+}
 
 
 class PublicRead(ApiView):

@@ -164,6 +164,8 @@ def version_mini(version: Version, *, origin: str) -> JSON:
         "publishedAt": moment(version.published_at),
         "size": primary.size if primary else 0,
         "fileName": primary.name if primary else "",
+        "fileType": "Model",
+        "format": primary.format if primary else "",
         "hashes": hashes(primary) if primary else {},
         "downloadUrls": [download_address(version, origin=origin)],
     }

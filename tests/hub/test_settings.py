@@ -19,8 +19,10 @@ GOOD = {
 }
 
 
-def start(**environment: str) -> "subprocess.CompletedProcess[str]":
-    code = "from hub import settings as s; print(s.HTTPS, s.SESSION_COOKIE_SECURE, s.DEBUG)"
+def start(
+    code: str = "from hub import settings as s; print(s.HTTPS, s.SESSION_COOKIE_SECURE, s.DEBUG)",
+    **environment: str,
+) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-c", code],
         cwd=CHECKOUT,
@@ -34,12 +36,23 @@ def test_a_complete_production_profile_starts_with_secure_cookies() -> None:
     assert start(**GOOD).stdout.split() == ["True", "True", "False"]
 
 
+def test_what_a_former_key_has_signed_still_counts() -> None:
+    code = "from django.core.signing import {0}; print({0}({1}))"
+    environment = {**GOOD, "DJANGO_SETTINGS_MODULE": "hub.settings"}
+    signed = start(code.format("dumps", "'x'"), **environment).stdout.strip()
+    keys = {"SECRET_KEY": "n" * 50, "SECRET_KEY_FALLBACKS": f"{'o' * 50},{'k' * 50}"}
+    read = start(code.format("loads", repr(signed)), **{**environment, **keys})
+
+    assert read.stdout.strip() == "x"
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
         ({"DEBUG": "true"}, "DEBUG is on"),
         ({"SECRET_KEY": ""}, "SECRET_KEY is not set"),
         ({"SECRET_KEY": "short"}, "SECRET_KEY is not set, or shorter"),
+        ({"SECRET_KEY_FALLBACKS": "short"}, "SECRET_KEY_FALLBACKS is shorter"),
         ({"ALLOWED_HOSTS": ""}, "ALLOWED_HOSTS is empty"),
         ({"ALLOWED_HOSTS": "*"}, "ALLOWED_HOSTS is empty or"),
         ({"SITE_URL": ""}, "SITE_URL is not set"),

@@ -12,8 +12,9 @@ from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNe
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 WORDS = (
-    "a an the of on in by red green blue small large circle square house cat photo style"
-).split(" ")
+    "a", "an", "the", "of", "on", "in", "by", "red", "green", "blue", "small", "large",
+    "circle", "square", "house", "cat", "photo", "style",
+)  # fmt: skip
 LENGTH = 16
 SIDE = 64
 

@@ -3,6 +3,7 @@
 from typing import Final
 
 from registry.api.reading import (
+    IMAGE_LEVELS,
     IMAGE_SORTS,
     MAX_HASHES,
     MAX_HASHES_FOR_IDS,
@@ -193,10 +194,15 @@ LIST_IMAGES: Final = Operation(
         query("modelId", "Of this network.", KEY),
         query("modelVersionId", "Of this version.", KEY),
         query("postId", "This one.", KEY),
+        query("imageId", "This one, by the name that other clients give it.", KEY),
         query("username", "Shown by this person."),
         query("withMeta", "With what the pictures say of their making.", choice(["true", "false"])),
         query("sort", "In which order.", choice(IMAGE_SORTS, default="Newest")),
-        NSFW,
+        query(
+            "nsfw",
+            "As in the list of models; or the strongest to show, by Civitai's names.",
+            choice(["true", "false", *IMAGE_LEVELS]),
+        ),
         limit_of(MAX_IMAGES, MAX_LIMIT),
         CURSOR,
         PAGE,

@@ -237,6 +237,8 @@ VERSION_MINI: Final = component(
             "publishedAt": nullable(MOMENT),
             "size": described(COUNT, "Bytes of the primary file; 0 while there is none."),
             "fileName": TEXT,
+            "fileType": choice(["Model"]),
+            "format": choice(["", *File.Format.values]),
             "hashes": {"anyOf": [HASHES, NOTHING]},
             "downloadUrls": array(ADDRESS),
         }
