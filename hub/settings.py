@@ -272,6 +272,13 @@ STORAGE_BYTES_PER_USER = env.int("STORAGE_BYTES_PER_USER", 50 << 30)
 # An upload that nobody goes on with is swept; what was received whole waits longer to be used.
 UPLOAD_HOURS = env.float("UPLOAD_HOURS", 24)
 UPLOAD_KEPT_DAYS = env.float("UPLOAD_KEPT_DAYS", 7)
+# A form of a page with its files; more than a profile picture's 20 MB, so that its page can refuse.
+FORM_MAX_BYTES = 32 << 20
+FILE_UPLOAD_HANDLERS = [
+    "hub.form_uploads.SmallForms",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 # A connection that sends nothing for so long is dropped: its upload can be gone on with.
 UPLOAD_SILENT_SECONDS = env.float("UPLOAD_SILENT_SECONDS", 30)
 # After a takedown the bytes are kept, unserved, for an appeal; likewise what was quarantined.

@@ -1,6 +1,6 @@
 """The small files that browsers and crawlers ask for by name."""
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.templatetags.static import static
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
@@ -17,6 +17,13 @@ Disallow: /api/
 @cache_control(public=True, max_age=24 * 3600)
 def robots(request: HttpRequest) -> HttpResponse:
     return HttpResponse(ROBOTS, content_type="text/plain; charset=utf-8")
+
+
+@require_safe
+@cache_control(public=True, max_age=24 * 3600)
+def favicon(request: HttpRequest) -> HttpResponse:
+    """Asked for by pages that name no icon: the admin's, and files shown as they are."""
+    return HttpResponseRedirect(static("img/apple-touch-icon.png"))
 
 
 @require_safe

@@ -6,7 +6,7 @@ from django.urls import include, path
 
 from hub.gallery import feeds
 from hub.gallery.views import gallery
-from hub.site_files import manifest, robots
+from hub.site_files import favicon, manifest, robots
 from hub.styleguide import styleguide
 from hub.theme import set_theme
 from registry.api import pictures
@@ -29,6 +29,7 @@ urlpatterns = [
     path("<str:username>/feed.atom", feeds.of_creator, name="creator_feed"),
     path("theme", set_theme, name="theme"),
     path("robots.txt", robots, name="robots"),
+    path("favicon.ico", favicon),
     path("manifest.webmanifest", manifest, name="manifest"),
     path("styleguide", styleguide, name="styleguide"),
     path("account/", include("allauth.urls")),

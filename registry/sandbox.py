@@ -191,11 +191,11 @@ class _Server:
 
 
 def _paths() -> list[str]:
-    """Where the child finds this package and the two libraries that it uses.
+    """Where the child finds this package and the libraries that it uses.
 
     Found, not imported: the web process has no use for numpy.
     """
-    found = [find_spec(name) for name in ("registry", "numpy", "blake3")]
+    found = [find_spec(name) for name in ("registry", "numpy", "blake3", "PIL")]
     roots = [str(Path(spec.origin).parents[1]) for spec in found if spec and spec.origin]
     return list(dict.fromkeys(roots))
 

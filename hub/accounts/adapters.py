@@ -46,8 +46,11 @@ def mail_goes_to_the_console() -> bool:
 
 
 def on_our_site(address: str) -> str:
-    """Links in mails lead to the site's own address, whatever host the request named."""
-    if not settings.PRODUCTION:
+    """Links in mails lead to the site's own address, whatever host the request named.
+
+    On the console they stay as asked for: nobody is mailed, and one machine has many names.
+    """
+    if mail_goes_to_the_console():
         return address
     parts = urlsplit(address)
     return f"{settings.SITE_URL}{parts._replace(scheme='', netloc='').geturl()}"

@@ -188,10 +188,9 @@ def test_the_present_page_of_the_account_is_in_sight_on_a_phone(
 
 
 def test_the_admin_works_under_the_content_policy(
-    page: Page, console: Console, boss: User, alice: User, transactional_db: None
+    page: Page, boss: User, alice: User, transactional_db: None
 ) -> None:
     """Whatever its pages ask for that is refused would be an error on the console."""
-    console.allow("favicon.ico")  # Django's pages name none
     User.objects.filter(pk=boss.pk).update(is_superuser=True)
     sign_in(page, boss)
     page.goto(reverse("admin:registry_user_changelist"))

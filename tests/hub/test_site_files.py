@@ -18,3 +18,9 @@ def test_the_manifest_names_icons_that_exist(client: Client) -> None:
     assert response["Content-Type"] == "application/manifest+json"
     for icon in response.json()["icons"]:
         assert finders.find(icon["src"].removeprefix("/static/")), icon
+
+
+def test_pages_that_name_no_icon_get_ours(client: Client) -> None:
+    icon = client.get("/favicon.ico")["Location"]
+
+    assert finders.find(icon.removeprefix("/static/")), icon

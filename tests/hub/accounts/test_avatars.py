@@ -15,6 +15,7 @@ from PIL import Image
 
 from hub.accounts import avatars
 from hub.accounts.avatars import SIDE, UnusablePicture, encode_avatar
+from registry.confinement import Limits
 from registry.models import AuditEvent, User
 
 AVATAR = reverse("account_avatar")
@@ -106,25 +107,34 @@ def test_what_is_no_whole_picture_is_refused(data: bytes) -> None:
         encode_avatar(io.BytesIO(data))
 
 
-def test_a_picture_of_too_many_pixels_is_refused_before_it_is_read(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def never(*_: object) -> None:
-        raise AssertionError("the pixels were read")
-
-    data = picture(size=(8000, 5001))
-    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", never)
-
-    with pytest.raises(UnusablePicture, match="more than 40 million pixels"):
-        encode_avatar(io.BytesIO(data))
-
-
-def test_a_bomb_is_refused_in_the_same_words() -> None:
+@pytest.mark.parametrize("size", [(8000, 5001), (30_000, 30_000)])
+def test_a_picture_of_too_many_pixels_is_refused(size: tuple[int, int]) -> None:
     file = io.BytesIO()
-    Image.new("1", (30_000, 30_000)).save(file, "PNG")
+    Image.new("1", size).save(file, "PNG")
 
     with pytest.raises(UnusablePicture, match="more than 40 million pixels"):
         encode_avatar(io.BytesIO(file.getvalue()))
+
+
+def test_this_process_decodes_no_upload(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("decoded here")
+
+    data = picture()
+    with monkeypatch.context() as patched:
+        patched.setattr("PIL.Image.open", never)
+        encoded = encode_avatar(io.BytesIO(data))
+
+    assert decoded(encoded).size == (SIDE, SIDE)
+
+
+def test_a_child_that_comes_to_a_bad_end_is_a_picture_that_cannot_be_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(avatars, "LIMITS", Limits(memory=1 << 20))
+
+    with pytest.raises(UnusablePicture, match="cannot be read as a picture"):
+        encode_avatar(io.BytesIO(picture(size=(4000, 4000))))
 
 
 def test_a_file_of_more_than_20_mb_is_refused() -> None:
