@@ -487,6 +487,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "SORT_OPERATIONS": False,
     "POSTPROCESSING_HOOKS": ["registry.api.schema.document.complete"],
     "GET_MOCK_REQUEST": "registry.api.schema.document.no_request",

@@ -4,6 +4,7 @@ from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path
 
+from hub.api_docs.views import api_docs
 from hub.gallery import feeds
 from hub.gallery.views import gallery
 from hub.site_files import favicon, manifest, robots
@@ -34,6 +35,7 @@ urlpatterns = [
     path("styleguide", styleguide, name="styleguide"),
     path("account/", include("allauth.urls")),
     path("", include("allauth.idp.urls")),
+    path("api/docs", api_docs, name="api-docs"),
     path("api/v1/", include("registry.api.urls")),
     path("api/v1/", include("inference.api.urls")),
     path("api/download/models/<int:version_id>", DownloadVersion.as_view()),

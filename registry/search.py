@@ -233,7 +233,8 @@ def _terms(text: str) -> Iterator[_Term]:
 
 def normal_tag(name: str) -> str:
     """A tag as it is stored: lower case, single spaces, one spelling of each letter, no `#`."""
-    name = unicodedata.normalize("NFKC", name).lower().replace("_", " ")
+    # Postgres takes no NUL, and no tag has one.
+    name = unicodedata.normalize("NFKC", name.replace("\0", "")).lower().replace("_", " ")
     return " ".join(name.split()).removeprefix("#").lstrip()
 
 

@@ -211,7 +211,7 @@ def _found(request: Request) -> QuerySet[Network]:
         raise issues_of_form(found.form)
     networks: QuerySet[Network] = found.qs.defer("search")
     for part in request.query_params.getlist("filter"):
-        for tag in filter(None, part.replace("\0", "").split(",")):
+        for tag in filter(None, part.split(",")):
             networks = networks.filter(tag_ids__overlap=tag_ids({normal_tag(tag)}))
     return networks
 

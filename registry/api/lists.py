@@ -6,6 +6,7 @@ from typing import Any, Final
 from django.core.cache import cache
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.utils.http import urlencode
+from redis import RedisError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -22,6 +23,7 @@ from registry.api.reading import (
     origin_of,
     page_metadata,
     whole_number,
+    words_of,
 )
 from registry.api.schema import catalogue as doc
 from registry.api.schema.operations import documented
@@ -68,7 +70,7 @@ class ImageList(PublicRead):
             number = whole_number(parameters.get(name), name, least=0, most=LARGEST_KEY)
             if number is not None:
                 pictures = pictures.filter(**{column: number})
-        if username := parameters.get("username"):
+        if username := words_of(request, "username"):
             pictures = pictures.filter(owner__username__iexact=username)
         return pictures.select_related("owner").prefetch_related("versions")
 
@@ -121,7 +123,10 @@ class NumberedList(PublicRead):
         query = request.query_params.get("query", "").lower()
         digest = hashlib.sha256(query.encode()).hexdigest()
         key = f"total:{type(self).__name__}:{digest}"
-        return int(cache.get_or_set(key, rows.count, COUNTED_FOR_SECONDS) or 0)
+        try:
+            return int(cache.get_or_set(key, rows.count, COUNTED_FOR_SECONDS) or 0)
+        except RedisError:
+            return rows.count()
 
 
 class CreatorList(NumberedList):
@@ -134,7 +139,7 @@ class CreatorList(NumberedList):
     def rows(self, request: Request) -> QuerySet[User]:
         listed = Network.objects.filter(creator=OuterRef("pk"), is_listed=True)
         creators = User.objects.filter(Exists(listed))
-        if query := request.query_params.get("query"):
+        if query := words_of(request, "query"):
             creators = creators.filter(username__icontains=query)
         return creators.annotate(
             model_count=Count("networks", filter=Q(networks__is_listed=True))

@@ -88,6 +88,11 @@ def one_of(text: str | None, name: str, options: tuple[str, ...]) -> str:
     return text
 
 
+def words_of(request: Request, name: str) -> str:
+    """A parameter that is looked up as text, "" where it is absent. Postgres takes no NUL."""
+    return request.query_params.get(name, "").replace("\0", "")
+
+
 def boolean(text: str | None, name: str) -> bool | None:
     if not text:
         return None

@@ -35,7 +35,7 @@ A_HASH: Final = "9F86D081884C7D659A2FEAA0C55AD015A3BF4F1B2B0B822CD15D6C15B0F00A0
 
 def limit_of(most: int, default: int) -> Schema:
     limits: Schema = {"type": "integer", "minimum": 0, "maximum": most, "default": default}
-    return query("limit", "How many to a page.", limits, example=min(default, 20))
+    return query("limit", "How many to a page.", limits)
 
 
 def several(name: str, description: str, values: list[str]) -> Schema:
@@ -61,7 +61,6 @@ FILTERS: Final = (
         "Words, “quoted phrases”, `-without`; `tag:ink,line_art`, `user:`, `base:sd1`, `kind:`, "
         "`works:`, `activation:`, each also with a minus; `order:downloads`, `period:week`.",
         text(maxLength=2000),
-        example="ink -photo",
     ),
     query("tag", "Networks that carry this tag, or an alias of it."),
     query("username", "Networks of this creator."),

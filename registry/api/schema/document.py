@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from drf_spectacular.generators import EndpointEnumerator, SchemaGenerator
 
-from registry.api.schema.words import COMPONENTS, Schema
+from registry.api.schema.operations import RATE_LIMIT, said
+from registry.api.schema.words import COMPONENTS, COUNT, Schema
 
 GROUPS: Final = {
     "Catalogue": "Networks, their versions and pictures: what Civitai's clients read.",
@@ -64,6 +65,7 @@ def complete(result: Schema, **_: Any) -> Schema:
     # What serializers read refuses fields that it has not; what is answered may have more one day.
     for schema in (bodies := components.get("schemas", {})).values():
         schema["additionalProperties"] = False
+        _drop(schema, "x-spec-enum-id")
     schemas = bodies | COMPONENTS
     used: set[str] = set()
     waiting = list(_references(result["paths"]))
@@ -72,6 +74,7 @@ def complete(result: Schema, **_: Any) -> Schema:
             used.add(name)
             waiting += _references(schemas[name])
     components["schemas"] = {name: schemas[name] for name in sorted(used)}
+    components["headers"] = {name: said(words, COUNT) for name, words in RATE_LIMIT.items()}
     components["securitySchemes"] = {
         "key": {
             "type": "http",
@@ -90,6 +93,15 @@ def complete(result: Schema, **_: Any) -> Schema:
         {"name": name, "description": words} for name, words in GROUPS.items() if name in shown
     ]
     return result
+
+
+def _drop(node: Any, key: str) -> None:
+    """drf-spectacular's own marks."""
+    for each in list(node.values()) if isinstance(node, dict) else node:
+        if isinstance(each, dict | list):
+            _drop(each, key)
+    if isinstance(node, dict):
+        node.pop(key, None)
 
 
 def _references(node: Any) -> Iterator[str]:

@@ -29,6 +29,7 @@ from registry.models import Scope
 Method = TypeVar("Method", bound=Callable[..., Any])
 Body = Schema | type[Serializer[Any]]
 JSON_TYPE: Final = "application/json"
+FORM_TYPE: Final = "multipart/form-data"
 
 ISSUE: Final = component(
     "Issue",
@@ -94,7 +95,7 @@ class Answer:
     headers: Mapping[str, Schema] = field(default_factory=dict)
 
     def as_response(self) -> Schema:
-        limits = {name: said(sentence, COUNT) for name, sentence in RATE_LIMIT.items()}
+        limits = {name: {"$ref": f"#/components/headers/{name}"} for name in RATE_LIMIT}
         response: Schema = {
             "description": self.description,
             "headers": {**self.headers, **limits},
@@ -170,7 +171,7 @@ class HubSchema(AutoSchema):
             "summary": operation.summary,
             "tags": [operation.group],
             **({"description": operation.description} if operation.description else {}),
-            "parameters": [*self._of_path(operation), *operation.parameters],
+            "parameters": [*self._of_path(operation), *_with_examples(operation)],
             **self._request(operation),
             "responses": _responses(operation),
             "security": operation.security,
@@ -196,14 +197,23 @@ class HubSchema(AutoSchema):
         for content_type, body in operation.body.items():
             schema = body if isinstance(body, dict) else self._of_serializer(body)
             content[content_type] = {"schema": schema}
-            if content_type == JSON_TYPE and "body" in operation.example:
-                content[content_type]["example"] = operation.example["body"]
+            place = "form" if content_type == FORM_TYPE else "body"
+            if place in operation.example and content_type in (JSON_TYPE, FORM_TYPE):
+                content[content_type]["example"] = operation.example[place]
         return {"requestBody": {"content": content, "required": operation.body_required}}
 
     def _of_serializer(self, serializer: type[Serializer[Any]]) -> Schema:
         body = serializer(partial=self.method == "PATCH")
         schema: Schema = self.resolve_serializer(body, "request").ref
         return schema
+
+
+def _with_examples(operation: Operation) -> list[Schema]:
+    given = operation.example.get("query", {})
+    return [
+        each | {"example": given[each["name"]]} if each["name"] in given else each
+        for each in operation.parameters
+    ]
 
 
 def _responses(operation: Operation) -> Schema:

@@ -37,7 +37,12 @@ def shape(
 def extended(base: Mapping[str, Any], more: Mapping[str, Schema]) -> Schema:
     """A shape with more properties, all required; one of the same name is replaced."""
     properties = {**base["properties"], **more}
-    return {**base, "properties": properties, "required": list({*base["required"], *more})}
+    # In one order always: the document has an ETag.
+    return {
+        **base,
+        "properties": properties,
+        "required": [*dict.fromkeys([*base["required"], *more])],
+    }
 
 
 def array(items: Schema, **limits: Any) -> Schema:
@@ -56,8 +61,8 @@ def nullable(schema: Schema) -> Schema:
 
 def described(schema: Schema, description: str, *, example: Any = None) -> Schema:
     """The same with a sentence, and an example of a value."""
-    examples = {} if example is None else {"examples": [example]}
-    return schema | {"description": description} | examples
+    words = {"description": description} if description else {}
+    return schema | words | ({} if example is None else {"examples": [example]})
 
 
 def text(**limits: Any) -> Schema:
@@ -68,18 +73,10 @@ def hexadecimal(digits: int) -> Schema:
     return text(pattern=f"^[0-9A-F]{{{digits}}}$")
 
 
-def query(
-    name: str, description: str, schema: Schema | None = None, *, example: Any = None
-) -> Schema:
+def query(name: str, description: str, schema: Schema | None = None) -> Schema:
     """A parameter of the address; where it is absent or empty its default holds."""
-    parameter = {
-        "name": name,
-        "in": "query",
-        "required": False,
-        "description": description,
-        "schema": schema or TEXT,
-    }
-    return parameter | ({} if example is None else {"example": example})
+    parameter = {"name": name, "in": "query", "required": False}
+    return parameter | {"description": description, "schema": schema or TEXT}
 
 
 def header(name: str, description: str, schema: Schema, *, required: bool = False) -> Schema:
