@@ -7,6 +7,7 @@ the same latent everywhere, which is what the UNet can be bent to.
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from PIL import Image, ImageFilter
 from inference.engine.demo.captions import Scene
 from inference.engine.demo.scenes import SIDE, background, draw
 
-Pixels = NDArray[np.float32]
+Pixels = NDArray[np.floating[Any]]
 _ZOOM = 3
 _WHOLE = SIDE * _ZOOM
 _SLANTED = 8 / 2**0.5  # pitch of 45° lines that repeat after eight pixels

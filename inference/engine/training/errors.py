@@ -91,6 +91,10 @@ class WidthNotInBase(TrainingError):
     )
 
 
+class NetworkMissing(TrainingError):
+    sentence = _("There is no hypernetwork {file} to train further.")
+
+
 class NetworkDoesNotFit(TrainingError):
     sentence = _(
         "The network works on the widths {network}, but this base model has {base}. "

@@ -16,7 +16,11 @@ from inference.engine.training.checkpoints import HASH_DIGITS, read_optim
 from inference.engine.training.datasets import Dataset, Example
 from inference.engine.training.diffusion import Diffusion
 from inference.engine.training.draws import Draws
-from inference.engine.training.errors import NetworkDoesNotFit, WidthNotInBase
+from inference.engine.training.errors import (
+    NetworkDoesNotFit,
+    NetworkMissing,
+    WidthNotInBase,
+)
 from inference.engine.training.network import TrainableNetwork
 from inference.engine.training.options import TrainingOptions
 from inference.engine.training.pictures import Latents, TextStates
@@ -127,6 +131,8 @@ def _continued(
     base: LoadedBase, options: TrainingOptions, file: Path
 ) -> tuple[TrainableNetwork, int, dict[str, Any] | None]:
     """What is in the file counts, not what the options say about a new network."""
+    if not file.is_file():
+        raise NetworkMissing(file=file)
     network_file = read(file, stem=options.name).hypernetwork
     widths = context_widths(base.unet)
     if not set(network_file.dims) & set(widths):

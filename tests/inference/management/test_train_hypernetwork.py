@@ -1,4 +1,4 @@
-"""`manage.py train_hypernetwork` on a terminal: all options, and sentences instead of tracebacks."""
+"""`manage.py train_hypernetwork` on a terminal: all options, and sentences for what is wrong."""
 
 from dataclasses import fields
 from io import StringIO
@@ -62,7 +62,7 @@ def test_it_trains_says_what_came_of_it_and_goes_on(
         (("--template-file=mine.txt",), "no template file “mine.txt”"),
         (("--enable-sizes=1280",), "no attention of width 1280"),
         (("--base=nowhere",), "There is no base model at nowhere"),
-        (("--start-from=nowhere.pt",), "nowhere.pt"),
+        (("--start-from=nowhere.pt",), "There is no hypernetwork nowhere.pt"),
     ],
 )
 def test_what_is_wrong_is_one_sentence(

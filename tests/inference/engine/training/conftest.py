@@ -24,12 +24,12 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def tiny_base(prediction_type: str = "epsilon") -> LoadedBase:
-    """Context widths 32 and 64 (self-attention) and 768 (text)."""
+def tiny_base(prediction_type: str = "epsilon", deep: int = 64) -> LoadedBase:
+    """Context widths 32 and ``deep`` (self-attention) and 768 (text)."""
     torch.manual_seed(0)
     unet = UNet2DConditionModel(
         sample_size=SIDE // 8,
-        block_out_channels=(32, 64),
+        block_out_channels=(32, deep),
         layers_per_block=1,
         down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
         up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
