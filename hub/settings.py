@@ -292,7 +292,7 @@ STORAGES: dict[str, dict[str, object]] = {
 }
 if S3_BUCKET := env.str("S3_BUCKET", ""):
     STORAGES["default"] = {
-        "BACKEND": "storages.backends.s3.S3Storage",
+        "BACKEND": "registry.object_storage.BucketStorage",
         "OPTIONS": {
             "bucket_name": S3_BUCKET,
             "endpoint_url": env.str("S3_ENDPOINT", "") or None,

@@ -36,7 +36,7 @@ def object_store(own_files: Path, settings: Settings) -> Iterator[str]:
     ).create_bucket(Bucket=f"hub-{uuid.uuid4()}")  # moto remembers those of other tests
     settings.STORAGES = settings.STORAGES | {
         "default": {
-            "BACKEND": "storages.backends.s3.S3Storage",
+            "BACKEND": "registry.object_storage.BucketStorage",
             "OPTIONS": {
                 **keys,
                 "bucket_name": bucket.name,

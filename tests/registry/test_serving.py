@@ -172,3 +172,23 @@ def test_from_the_object_store_by_a_signed_address(
         assert whole.read() == CONTENT
         assert whole.headers["Content-Disposition"] == named
         assert whole.headers["Content-Type"] == "application/octet-stream"
+
+
+@pytest.mark.django_db
+def test_the_object_store_knows_a_file_by_its_bytes_alone(
+    object_store: str, anonymous: Client, alice: User
+) -> None:
+    """Its ETag is of the whole, though the file is larger than what boto3 sends in parts."""
+    content = hashlib.shake_256(b"large").digest(9 << 20)
+    version = PublishedVersionFactory(
+        network=NetworkFactory(creator=alice), contents={Flavor.PORTABLE: content}
+    )
+    address = anonymous.get(f"/api/download/models/{version.pk}")["Location"]
+    with urlopen(address, timeout=LONG) as whole:  # noqa: S310 - our own store
+        etag = whole.headers["ETag"]
+        assert whole.headers["Accept-Ranges"] == "bytes"
+        assert whole.headers["x-amz-meta-sha256"] == hashlib.sha256(content).hexdigest()
+    assert etag == f'"{hashlib.md5(content, usedforsecurity=False).hexdigest()}"'
+    headers = {"Range": "bytes=5-9", "If-Match": etag}
+    with urlopen(Request(address, headers=headers), timeout=LONG) as part:  # noqa: S310
+        assert (part.status, part.read()) == (206, content[5:10])
