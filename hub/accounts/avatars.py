@@ -15,14 +15,15 @@ from django.utils.translation import gettext as _
 from PIL import Image
 
 from registry import audit
+from registry.abnormal_ends import OutOfMemory
 from registry.confinement import Limits
 from registry.models import User
 from registry.sandbox import Sandbox
 
 MAX_BYTES: Final = 20 * 2**20
 SIDE: Final = 320
-# The most pixels that are taken, decoded and converted, are 320 MB.
-LIMITS: Final = Limits(wall_seconds=30, cpu_seconds=20, memory=512 << 20, file_size=0)
+# Four times the most pixels that are taken: decoders and conversions hold them more than once.
+LIMITS: Final = Limits(wall_seconds=40, cpu_seconds=20, memory=768 << 20, file_size=0)
 
 
 class UnusablePicture(Exception):
@@ -68,6 +69,8 @@ def _pixels_of(upload: IO[bytes]) -> bytes:
         outcome = sandbox.run(
             "square", parameters={"side": SIDE}, sources={"picture": Path(file.name)}
         )
+    if outcome.refusal is not None and outcome.refusal.rule == OutOfMemory.rule:
+        raise UnusablePicture(_("The picture takes too much memory. Choose a smaller one."))
     said = outcome.value if isinstance(outcome.value, dict) else {}
     if said.get("problem") == "too-many-pixels":
         raise UnusablePicture(

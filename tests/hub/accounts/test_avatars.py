@@ -128,12 +128,19 @@ def test_this_process_decodes_no_upload(monkeypatch: pytest.MonkeyPatch) -> None
     assert decoded(encoded).size == (SIDE, SIDE)
 
 
-def test_a_child_that_comes_to_a_bad_end_is_a_picture_that_cannot_be_read(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(
+    ("limits", "sentence"),
+    [
+        (Limits(memory=16 << 20), "takes too much memory"),
+        (Limits(answer_size=100), "cannot be read as a picture"),
+    ],
+)
+def test_a_child_that_comes_to_a_bad_end_refuses_the_picture(
+    monkeypatch: pytest.MonkeyPatch, limits: Limits, sentence: str
 ) -> None:
-    monkeypatch.setattr(avatars, "LIMITS", Limits(memory=1 << 20))
+    monkeypatch.setattr(avatars, "LIMITS", limits)
 
-    with pytest.raises(UnusablePicture, match="cannot be read as a picture"):
+    with pytest.raises(UnusablePicture, match=sentence):
         encode_avatar(io.BytesIO(picture(size=(4000, 4000))))
 
 
