@@ -79,6 +79,7 @@ FILE: Final = component(
                     "fp": choice(["fp32", "fp16", "bf16", "fp64", ""]),
                 }
             ),
+            "flavor": choice(File.Flavour.values),
             "hashes": HASHES,
             "primary": BOOLEAN,
             "downloadUrl": described(
@@ -166,8 +167,31 @@ FACTS: Final = component(
 PREVIEW_GRID: Final = component(
     "PreviewGrid",
     shape(
-        {"cells": array(shape({"url": nullable(ADDRESS)}))},
-        description="Pictures of fixed prompts and seeds at several strengths.",
+        {
+            "id": described(KEY, "`grids/{id}` says the rest."),
+            "versionId": KEY,
+            "baseModel": shape({"id": KEY, "name": TEXT, "family": TEXT, "hash": TEXT}),
+            "settings": ANYTHING,
+            "prompts": array(shape({"text": TEXT, "seed": INTEGER})),
+            "multipliers": array(NUMBER),
+            "cells": array(
+                shape(
+                    {
+                        "row": COUNT,
+                        "column": COUNT,
+                        "multiplier": NUMBER,
+                        "url": nullable(ADDRESS),
+                        "hash": nullable(TEXT),
+                        "shift": nullable(NUMBER),
+                        "fidelity": nullable(NUMBER),
+                    }
+                )
+            ),
+            "measured": nullable(ANYTHING),
+            "createdAt": MOMENT,
+            "finishedAt": nullable(MOMENT),
+        },
+        description="Prompts × strengths, each row from one seed. Null is “not measured”.",
     ),
 )
 _VERSION = shape(

@@ -18,12 +18,15 @@ from hypothesis import HealthCheck, settings
 from schemathesis.checks import CHECKS as KNOWN
 from schemathesis.checks import load_all_checks
 
+from inference.previews import ask_for_grid, cancel_grid
 from registry.api.schema.document import document
 from registry.api_keys import create_api_key
 from registry.downloads import address_of_bytes
 from registry.models import Scope, User
 from registry.uploads import create_upload
+from registry.webhooks import create_webhook, ping
 from tests.factories import CheckedVersionFactory, NetworkFactory, PublishedVersionFactory
+from tests.inference.conftest import make_base_model
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
@@ -61,11 +64,19 @@ def real(alice: User) -> dict[str, list[Any]]:
     draft = CheckedVersionFactory(network=NetworkFactory(creator=alice))
     upload = create_upload(by=alice, name="ink.pt", size=8)
     primary = published.files.get(is_primary=True)
+    webhook = create_webhook(by=alice, url="https://example.org/hook", events=["version.published"])
+    make_base_model()
+    grid = ask_for_grid(version=published, by=alice)
+    cancel_grid(grid=grid, by=alice)
     signature = address_of_bytes(primary).split("/")[2]
     return {
         "network_id": [published.network_id, draft.network_id],
         "version_id": [published.pk, draft.pk],
         "upload_id": [str(upload.pk)],
+        "webhook_id": [webhook.pk],
+        "delivery_id": [ping(webhook=webhook, by=alice).pk],
+        "grid_id": [grid.pk],
+        "job_id": [str(grid.job_id)],
         "digest": [primary.sha256, primary.autov2.upper()],
         "signature": [signature],
         "creator": ["alice"],
