@@ -60,6 +60,7 @@ def test_what_a_former_key_has_signed_still_counts() -> None:
         ({"REDIS_URL": ""}, "REDIS_URL is not set"),
         ({"HYPERHUB_PROFILE": "prod"}, "Choose `embedded`"),
         ({"JOB_LEASE_SECONDS": "soon"}, "could not convert"),
+        ({"API_LIMIT_READ": "many"}, "API_LIMIT_READ is 'many'. Give two whole numbers"),
     ],
 )
 def test_what_is_unsafe_or_wrong_is_refused_with_a_sentence(
