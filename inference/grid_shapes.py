@@ -31,6 +31,17 @@ def grid_shape(grid: PreviewGrid, *, origin: str = "") -> JSON:
     }
 
 
+def preview_shape(grid: PreviewGrid) -> JSON:
+    """What a version says of its finished grid, in lists of a hundred too: the rest is a request
+    away. Addresses are without the host."""
+    shape = grid_shape(grid)
+    kept = ("row", "column", "multiplier", "url", "hash", "shift", "fidelity")
+    cells = [{name: cell[name] for name in kept} for cell in shape["cells"]]
+    for name in ("status", "reason", "progress", "jobId"):
+        del shape[name]
+    return shape | {"cells": cells}
+
+
 def cell_shape(cell: Cell, *, origin: str = "") -> JSON:
     """`shift` and `fidelity` are null where nothing measured them; `url` until it is rendered."""
     picture = cell.picture

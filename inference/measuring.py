@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from inference.grid_shapes import grid_shape
+from inference.grid_shapes import preview_shape
 from inference.models import BaseModel, Cell, PreviewGrid, SuitePrompt
 from inference.strength import measure_strength
 from registry import pictures
@@ -80,7 +80,7 @@ def show_on_version(grid: PreviewGrid) -> None:
     _choose_cover(grid)
     best = BaseModel.objects.fitting(version).first()
     if version.preview_grid is None or best is None or best == grid.base_model:
-        version.preview_grid = grid_shape(grid)
+        version.preview_grid = preview_shape(grid)
         Version.objects.filter(pk=version.pk).update(preview_grid=version.preview_grid)
         measured = grid.measured
         if measured.get("recommended") is not None:

@@ -313,14 +313,15 @@ class TestWhatItSays:
         publish_version(version=version, by=version.network.creator)
         shown = anonymous.get(f"/api/v1/model-versions/{version.pk}").json()
         told = shown["previewGrid"]
-        assert (told["id"], told["status"]) == (grid.pk, "done")
-        assert told["progress"] == {"done": 24, "total": 24}
+        assert told["id"] == grid.pk
+        assert told["baseModel"]["name"] == base_model.name
         assert len(told["cells"]) == 24 and len(told["prompts"]) == 4
         for cell in told["cells"]:
             assert cell["url"].startswith("http://testserver/pictures/")
             assert anonymous.get(cell["url"].removeprefix("http://testserver")).status_code == 200
         assert len(shown["images"]) == 20
-        assert json.dumps(told)
+        # A list of a hundred networks has a hundred of them.
+        assert len(json.dumps(told)) < 10_000
 
     def test_the_cover_is_the_best_at_the_strength_that_works(
         self, version: Version, base_model: BaseModel, painted: Painted, measuring: None
