@@ -1,11 +1,13 @@
 """Who is looking, and how sure we are of it."""
 
 from collections.abc import Callable
+from functools import wraps
 
 from allauth.account.decorators import reauthentication_required
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 
 from registry.models import User
 
@@ -23,3 +25,21 @@ def surely_the_owner(view: View) -> View:
     """Signed in; and to change something, the password was given lately, or is asked for now."""
     decorated: View = login_required(reauthentication_required(view, allow_get=True))
     return decorated
+
+
+def posted_from(page: str) -> Callable[[View], View]:
+    """For views that only take forms: whoever comes otherwise is led to the page with the form.
+
+    Signing in again after a session has ended leads back by GET; so does reloading.
+    """
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def decorated(request: HttpRequest, **parts: int) -> HttpResponse:
+            if request.method != "POST":
+                return redirect(page, **parts)
+            return view(request, **parts)
+
+        return decorated
+
+    return decorate

@@ -6,11 +6,11 @@ from django.core.files.storage import default_storage
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from hub.accounts.avatars import UnusablePicture, change_avatar, remove_avatar
 from hub.accounts.forms import AvatarForm, ProfileForm
-from hub.accounts.people import signed_in
+from hub.accounts.people import posted_from, signed_in
 from hub.accounts.profile import change_profile
 
 FOREVER = "public, max-age=31536000, immutable"
@@ -31,7 +31,7 @@ def profile(request: HttpRequest) -> HttpResponse:
     return _page(request, form, AvatarForm(), status=400)
 
 
-@require_POST
+@posted_from("account_profile")
 @login_required
 def avatar(request: HttpRequest) -> HttpResponse:
     """Take the uploaded picture, or remove the present one."""

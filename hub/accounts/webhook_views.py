@@ -11,10 +11,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST
 
 from hub.accounts.forms import WebhookForm
-from hub.accounts.people import signed_in, surely_the_owner
+from hub.accounts.people import posted_from, signed_in, surely_the_owner
 from registry.errors import HubError
 from registry.keyset import BadCursor, Order, Page, keyset_page
 from registry.models import Webhook, WebhookDelivery
@@ -100,7 +99,7 @@ def _deliveries(request: HttpRequest, own: Webhook) -> Page[WebhookDelivery]:
         return keyset_page(own.deliveries.all(), **words)
 
 
-@require_POST
+@posted_from("account_webhook")
 @surely_the_owner
 def switch(request: HttpRequest, webhook_id: int) -> HttpResponse:
     """Off, or on again."""
@@ -110,7 +109,7 @@ def switch(request: HttpRequest, webhook_id: int) -> HttpResponse:
     return redirect("account_webhook", webhook_id)
 
 
-@require_POST
+@posted_from("account_webhook")
 @surely_the_owner
 def attempt(request: HttpRequest, webhook_id: int) -> HttpResponse:
     """A trial call; its outcome is in the log a moment later."""
@@ -125,7 +124,7 @@ def attempt(request: HttpRequest, webhook_id: int) -> HttpResponse:
 
 
 @never_cache
-@require_POST
+@posted_from("account_webhook")
 @surely_the_owner
 def secret(request: HttpRequest, webhook_id: int) -> HttpResponse:
     """Another secret, shown that once."""
