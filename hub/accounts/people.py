@@ -6,8 +6,8 @@ from functools import wraps
 from allauth.account.decorators import reauthentication_required
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 
 from registry.models import User
 
@@ -37,7 +37,7 @@ def posted_from(page: str) -> Callable[[View], View]:
         @wraps(view)
         def decorated(request: HttpRequest, **parts: int) -> HttpResponse:
             if request.method != "POST":
-                return redirect(page, **parts)
+                return HttpResponseRedirect(reverse(page, kwargs=parts))
             return view(request, **parts)
 
         return decorated
