@@ -8,3 +8,4 @@ class InferenceConfig(AppConfig):
 
     def ready(self) -> None:
         import_module("inference.tasks")  # every process knows every kind of job
+        import_module("inference.listening")

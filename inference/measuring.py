@@ -90,6 +90,9 @@ def show_on_version(grid: PreviewGrid) -> None:
                 least=measured["least"],
                 most=measured["most"],
             )
+    # It may have changed while the grid was rendered.
+    level = version.network.content_level
+    Picture.objects.filter(versions=version, is_preview=True).update(content_level=level)
     pictures.recount(version.network)
 
 

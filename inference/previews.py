@@ -9,8 +9,6 @@ from typing import Any, Final
 
 import structlog
 from django.db import transaction
-from django.dispatch import receiver
-from django.utils import timezone
 
 from inference.errors import (
     BaseModelOff,
@@ -22,17 +20,14 @@ from inference.errors import (
     WrongBaseModel,
 )
 from inference.grid_shapes import settings_of
-from inference.measuring import show_on_version
 from inference.models import BaseModel, Cell, OwnPrompt, PreviewGrid
 from inference.suites import seed_of
 from registry import audit
 from registry.base_models import family_of
-from registry.errors import HubError, NoFile
+from registry.errors import NoFile
 from registry.jobs import JobFinished, cancel_job, enqueue
-from registry.models import Job, Network, User, Version
+from registry.models import Network, User, Version
 from registry.permissions import Action, require
-from registry.pictures import free_pictures_after_commit
-from registry.signals import job_ending, version_published
 
 logger = structlog.get_logger(__name__)
 RENDER_GRID: Final = "inference.render_grid"
@@ -137,38 +132,6 @@ def rows_of(version: Version, base: BaseModel) -> list[Row]:
     suite = base.suite.filter(kind=version.network.kind).values_list("text", "seed")
     own = version.own_prompts.values_list("text", "seed")
     return list(dict.fromkeys([*suite, *own]))
-
-
-# --- Listening ------------------------------------------------------------------------------------
-
-
-@receiver(version_published)
-def preview_what_is_published(version: Version, **_: Any) -> None:
-    """A network of a base model that nobody has here stays without pictures."""
-    try:
-        ask_for_grid(version=version, by=None)
-    except HubError as objection:
-        logger.info("no grid of this version", version=version.pk, reason=objection.code)
-
-
-@receiver(job_ending)
-def end_grid_with_its_job(job: Job, **_: Any) -> None:
-    """In the transaction of the job's end: a grid is never left waiting for nobody."""
-    if job.kind != RENDER_GRID:
-        return
-    status = {
-        Job.State.DONE: PreviewGrid.Status.DONE,
-        Job.State.CANCELLED: PreviewGrid.Status.CANCELLED,
-    }.get(Job.State(job.state), PreviewGrid.Status.FAILED)
-    grids = PreviewGrid.objects.unfinished().filter(pk=job.payload["grid"])
-    grids.update(status=status, reason=job.reason, finished_at=timezone.now())
-    # Bytes that were announced, and whose cell will not come.
-    lost = Cell.objects.filter(grid=job.payload["grid"], state=Cell.State.STORING)
-    free_pictures_after_commit(list(lost.values_list("sha256", flat=True)))
-    lost.update(state=Cell.State.WAITING, sha256="")
-    if status == PreviewGrid.Status.DONE:
-        for grid in PreviewGrid.objects.filter(pk=job.payload["grid"]):
-            show_on_version(grid)
 
 
 # --- Small print ----------------------------------------------------------------------------------

@@ -83,6 +83,8 @@ class GridRendering:
         self.grid = grid
         self.run = run
         self.version = grid.version
+        # The row that is being painted, from 1, of how many.
+        self.shown = {"number": 0, "count": 0}
 
     def all_rows(self) -> None:
         rows = sorted({cell.row for cell in self.grid.cells.all()})

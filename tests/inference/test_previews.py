@@ -17,11 +17,12 @@ from inference.models import BaseModel, Cell, OwnPrompt, PreviewGrid
 from inference.previews import MULTIPLIERS, ask_for_grid, cancel_grid, set_own_prompts
 from registry.errors import NoFile, NotAllowed
 from registry.jobs import cancel_job
-from registry.models import Job, User, Version
-from registry.networks import take_down_network
+from registry.models import Job, Picture, User, Version
+from registry.networks import delete_network, take_down_network, update_network
 from registry.publishing import publish_version
 from tests.factories import CheckedVersionFactory, NetworkFactory, VersionFactory
 from tests.inference.conftest import make_base_model
+from tests.pictures import picture_of, png
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -212,6 +213,34 @@ class TestPublishing:
         version.refresh_from_db()
         assert version.status == Version.Status.PUBLISHED
         assert not version.preview_grids.exists()
+
+
+class TestListening:
+    def test_nothing_is_rendered_of_what_was_taken_down(
+        self, version: Version, base_model: BaseModel, alice: User, mod: User
+    ) -> None:
+        publish_version(version=version, by=alice)
+        take_down_network(network=version.network, reason="stolen", by=mod)
+        assert version.preview_grids.get().status == PreviewGrid.Status.CANCELLED
+
+    def test_a_tombstone_shows_no_grid(
+        self, version: Version, base_model: BaseModel, alice: User
+    ) -> None:
+        publish_version(version=version, by=alice)
+        Version.objects.update(preview_grid={"cells": []})
+        delete_network(network=version.network, by=alice)
+        version.refresh_from_db()
+        assert version.preview_grid is None
+
+    def test_pictures_follow_the_level_of_their_network(
+        self, version: Version, alice: User
+    ) -> None:
+        ours, theirs = picture_of(version), picture_of(version, png(seed=1))
+        Picture.objects.filter(pk=theirs.pk).update(is_preview=False)
+        update_network(network=version.network, by=alice, content_level="mature")
+        ours.refresh_from_db()
+        theirs.refresh_from_db()
+        assert (ours.content_level, theirs.content_level) == ("mature", "general")
 
 
 class TestTheDatabase:
