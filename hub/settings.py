@@ -472,7 +472,7 @@ REST_FRAMEWORK = {
     ],
     # A view says which scope it needs; one that forgets is closed.
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_RENDERER_CLASSES": ["registry.api.rendering.FastJSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "registry.api.schema.operations.HubSchema",
     "EXCEPTION_HANDLER": "registry.api.errors.handle",
     # `format` is a parameter of ours: which of a version's files.

@@ -44,13 +44,6 @@ def versions_with_shape(
     )
 
 
-def versions_alone(versions: QuerySet[Version], *, up_to: ContentLevel) -> QuerySet[Version]:
-    """Versions with their shape and the network that each belongs to."""
-    return versions_with_shape(
-        versions.select_related("network__creator").defer("network__search"), up_to=up_to
-    ).prefetch_related("network__tags")
-
-
 def versions_by_hash(value: str) -> QuerySet[Version]:
     """Released versions that have a file of this hash, as served or as uploaded; earliest first.
 

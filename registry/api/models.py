@@ -1,6 +1,8 @@
 """`models`: the catalogue, a page at a time, and one network: read, made, changed, deleted."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
+from typing import Final
 
 from django.http import Http404
 from rest_framework.exceptions import NotAuthenticated
@@ -33,12 +35,15 @@ from registry.api.writing import (
     person,
     taken,
 )
-from registry.catalogue import networks_with_shape
 from registry.filters import NetworkFilter
 from registry.keyset import keyset_page
 from registry.models import ContentLevel, Network, User
 from registry.networks import create_network, delete_network, update_network
+from registry.rows import tags_of, versions_of
 from registry.versions import create_version
+
+# Columns for searching, wide and in no shape.
+NOT_SHOWN: Final = ("search", "trigger_words", "tag_words")
 
 
 class ModelList(Writes, PublicRead):
@@ -50,22 +55,15 @@ class ModelList(Writes, PublicRead):
     def get(self, request: Request) -> Response:
         paging = Paging.of(request)
         found = catalogue_filter(request)
-        networks = networks_with_shape(
-            found.qs,
-            up_to=found.level,
-            primary_file_only=bool(
-                boolean(request.query_params.get("primaryFileOnly"), "primaryFileOnly")
-            ),
-        )
         page = keyset_page(
-            networks,
+            found.qs.select_related("creator").defer(*NOT_SHOWN),
             order=found.order,
             limit=paging.limit,
             cursor=paging.cursor,
             number=paging.page,
         )
-        origin = origin_of(request)
-        items = [shapes.model(network, origin=origin) for network in page.rows]
+        primary_only = boolean(request.query_params.get("primaryFileOnly"), "primaryFileOnly")
+        items = _shapes(request, page.rows, up_to=found.level, primary_file_only=bool(primary_only))
         metadata = page_metadata(request, paging, page) | _hints(found, paging, len(items))
         return Response({"items": items, "metadata": metadata})
 
@@ -147,11 +145,26 @@ def _visible(request: Request, network_id: int) -> Network:
 
 
 def _response(request: Request, network_id: int, status: int = HTTPStatus.OK) -> Response:
-    network = networks_with_shape(
-        Network.objects.visible_to(request.user).filter(pk=network_id),
-        up_to=ContentLevel.EXPLICIT,
-        owner=request.user if isinstance(request.user, User) else None,
-    ).first()
-    if network is None:
+    networks = Network.objects.visible_to(request.user).filter(pk=network_id)
+    shown = list(networks.select_related("creator").defer(*NOT_SHOWN))
+    if not shown:
         raise Http404("Model not found")
-    return Response(shapes.model(network, origin=origin_of(request)), status)
+    owner = request.user if isinstance(request.user, User) else None
+    [shape] = _shapes(request, shown, up_to=ContentLevel.EXPLICIT, owner=owner)
+    return Response(shape, status)
+
+
+def _shapes(
+    request: Request,
+    networks: Sequence[Network],
+    *,
+    up_to: ContentLevel,
+    primary_file_only: bool = False,
+    owner: User | None = None,
+) -> list[shapes.JSON]:
+    versions = versions_of(networks, up_to=up_to, primary_file_only=primary_file_only, owner=owner)
+    tags = tags_of([each.pk for each in networks])
+    origin = origin_of(request)
+    return [
+        shapes.model(each, versions[each.pk], tags[each.pk], origin=origin) for each in networks
+    ]

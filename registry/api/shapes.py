@@ -6,12 +6,16 @@ shapes for OpenAPI, and the tests hold the two together. Never null where a list
 promised: clients break on it.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from orjson import Fragment
+
 from registry.markdown import to_html
-from registry.models import ContentLevel, File, Network, Picture, User, Version
+from registry.models import ContentLevel, Network, Picture, User
+from registry.rows import FileRow, NetworkRow, PictureRow, VersionRow, WholeVersion
 
 JSON = dict[str, Any]
 
@@ -33,7 +37,9 @@ MODES: Final[Mapping[str, str]] = {
 DEFAULT_PICTURE_WIDTH: Final = 450
 
 
-def model(network: Network, *, origin: str) -> JSON:
+def model(
+    network: Network, versions: Sequence[WholeVersion], tags: Sequence[str], *, origin: str
+) -> JSON:
     """A network with its versions, newest first; `origin` is this host, "https://hub.example"."""
     return {
         "id": network.pk,
@@ -61,16 +67,17 @@ def model(network: Network, *, origin: str) -> JSON:
             "tippedAmountCount": 0,
         },
         "creator": creator(network.creator, origin=origin),
-        "tags": [tag.name for tag in network.tags.all()],
-        "modelVersions": [
-            version_in_model(each, network, origin=origin) for each in network.versions.all()
-        ],
+        "tags": list(tags),
+        "modelVersions": [version_in_model(each, origin=origin) for each in versions],
     }
 
 
-def version_in_model(version: Version, network: Network, *, origin: str) -> JSON:
+def version_in_model(whole: WholeVersion, *, origin: str) -> JSON:
+    version, network, files, pictures = whole
+    address = download_address(version.id, origin=origin)
+    scan = virus_scan(version)
     return {
-        "id": version.pk,
+        "id": version.id,
         "name": version.name,
         "nsfwLevel": NSFW_LEVELS[network.content_level],
         "createdAt": moment(version.created_at),
@@ -88,9 +95,9 @@ def version_in_model(version: Version, network: Network, *, origin: str) -> JSON
             "thumbsUpCount": network.like_count,
             "thumbsDownCount": 0,
         },
-        "files": [file(each, version, origin=origin) for each in version.files.all()],
-        "images": [image(each, origin=origin) for each in version.pictures.all()],
-        "downloadUrl": download_address(version, origin=origin),
+        "files": [file(each, version, scan, address=address) for each in files],
+        "images": [image(each, origin=origin) for each in pictures],
+        "downloadUrl": address,
         "settings": {
             "strength": version.recommended_strength,
             "minStrength": version.min_strength,
@@ -110,29 +117,25 @@ def version_in_model(version: Version, network: Network, *, origin: str) -> JSON
                 "hash": version.trained_on_hash or None,
             },
         },
-        "compatibility": version.facts.get("compatibility", []),
+        "compatibility": Fragment(version.compatibility or "[]"),
         "previewGrid": preview_grid(version, origin=origin),
     }
 
 
-def preview_grid(version: Version, *, origin: str) -> JSON | None:
+def preview_grid(version: VersionRow, *, origin: str) -> Fragment | None:
     """Prompts × strengths, as `inference` last wrote it; addresses are kept without the host."""
-    grid: JSON | None = version.preview_grid
-    if grid is None:
+    if version.preview_grid is None:
         return None
-    cells = [
-        each | {"url": origin + each["url"]} if each["url"] else each for each in grid["cells"]
-    ]
-    return grid | {"cells": cells}
+    # Inside of a string of the JSON the quotes would be escaped.
+    return Fragment(version.preview_grid.replace('"url": "/', f'"url": "{origin}/'))
 
 
-def version(version: Version, *, origin: str) -> JSON:
+def version(whole: WholeVersion, tags: Sequence[str], *, origin: str) -> JSON:
     """A version alone, by id or by hash: what it belongs to, and pictures with what they say."""
-    network = version.network
-    shape = version_in_model(version, network, origin=origin)
-    return shape | {
-        "images": [image(each, origin=origin, with_meta=True) for each in version.pictures.all()],
-        "modelId": network.pk,
+    version, network, _, pictures = whole
+    return version_in_model(whole, origin=origin) | {
+        "images": [image(each, origin=origin, with_meta=True) for each in pictures],
+        "modelId": network.id,
         "updatedAt": moment(version.updated_at),
         "trainingStatus": None,
         "trainingDetails": None,
@@ -145,20 +148,21 @@ def version(version: Version, *, origin: str) -> JSON:
             "nsfw": network.content_level != ContentLevel.GENERAL,
             "poi": False,
             **mode(network),
-            "creator": network.creator.username,
-            "tags": [tag.name for tag in network.tags.all()],
+            "creator": network.creator,
+            "tags": list(tags),
         },
     }
 
 
-def version_mini(version: Version, *, origin: str) -> JSON:
+def version_mini(whole: WholeVersion, *, origin: str) -> JSON:
     """The least that a download needs to know."""
-    primary = next((each for each in version.files.all() if each.is_primary), None)
+    version, network, files, _ = whole
+    primary = next((each for each in files if each.is_primary), None)
     return {
-        "id": version.pk,
-        "air": air(version, version.network),
+        "id": version.id,
+        "air": air(version, network),
         "versionName": version.name,
-        "modelName": version.network.name,
+        "modelName": network.name,
         "baseModel": version.base_model or "Other",
         "availability": "Public",
         "publishedAt": moment(version.published_at),
@@ -167,13 +171,16 @@ def version_mini(version: Version, *, origin: str) -> JSON:
         "fileType": "Model",
         "format": primary.format if primary else "",
         "hashes": hashes(primary) if primary else {},
-        "downloadUrls": [download_address(version, origin=origin)],
+        "downloadUrls": [download_address(version.id, origin=origin)],
     }
 
 
-def file(file: File, version: Version, *, origin: str) -> JSON:
+def file(file: FileRow, version: VersionRow, scan: JSON, *, address: str) -> JSON:
+    """`address` is the version's own: the primary file has it, without a query."""
+    if not file.is_primary:
+        address += f"?type=Model&format={file.format}&flavor={file.flavour}"
     return {
-        "id": file.pk,
+        "id": file.id,
         "sizeKB": file.size / 1024,
         "name": file.name,
         "type": "Model",
@@ -181,32 +188,31 @@ def file(file: File, version: Version, *, origin: str) -> JSON:
         # Only what the reader accepted is ever written and served.
         "pickleScanResult": "Success",
         "pickleScanMessage": "Written by this hub from checked weights; it can run nothing.",
-        **virus_scan(version),
+        **scan,
         "metadata": {"format": file.format, "size": "full", "fp": version.dtype},
         "hashes": hashes(file),
         "primary": file.is_primary,
-        "downloadUrl": download_address(version, origin=origin, file=file),
+        "downloadUrl": address,
     }
 
 
-def virus_scan(version: Version) -> JSON:
+def virus_scan(version: VersionRow) -> JSON:
     """What a virus scanner said of the upload; "Pending" where none was asked."""
-    original = getattr(version, "original", None)
-    opinions = original.opinions if original else []
+    opinions = json.loads(version.opinions) if version.opinions not in (None, "[]") else []
     clam: JSON = next((each for each in opinions if each.get("scanner") == "ClamAV"), {})
     results = {"clean": "Success", "infected": "Danger", "error": "Error"}
     return {
         "virusScanResult": results.get(clam.get("verdict", ""), "Pending"),
         "virusScanMessage": clam.get("message") or "Not scanned by ClamAV.",
-        "scannedAt": moment(original.scanned_at) if original else None,
+        "scannedAt": moment(version.scanned_at),
     }
 
 
-def hashes(file: File) -> dict[str, str]:
+def hashes(file: FileRow) -> dict[str, str]:
     """Upper-case, as clients compare them; AutoV1 and AutoV3 only where the file has them."""
     every = {
         "AutoV1": file.autov1,
-        "AutoV2": file.autov2,
+        "AutoV2": file.sha256[:10],
         "AutoV3": file.autov3,
         "SHA256": file.sha256,
         "CRC32": file.crc32,
@@ -215,20 +221,21 @@ def hashes(file: File) -> dict[str, str]:
     return {name: value.upper() for name, value in every.items() if value}
 
 
-def image(picture: Picture, *, origin: str, with_meta: bool = False) -> JSON:
+def image(picture: Picture | PictureRow, *, origin: str, with_meta: bool = False) -> JSON:
+    meta = picture.meta if isinstance(picture, Picture) else json.loads(picture.meta)
     shape = {
-        "id": picture.pk,
+        "id": picture.id,
         "url": picture_address(picture, origin=origin),
         **nsfw(picture.content_level),
         "width": picture.width,
         "height": picture.height,
         "hash": picture.blurhash,
         "type": "image",
-        "hasMeta": bool(picture.meta),
-        "hasPositivePrompt": bool(picture.meta.get("prompt")),
+        "hasMeta": bool(meta),
+        "hasPositivePrompt": bool(meta.get("prompt")),
         "onSite": picture.is_preview,
     }
-    return shape | {"meta": picture.meta or None} if with_meta else shape
+    return shape | {"meta": meta or None} if with_meta else shape
 
 
 def image_in_list(picture: Picture, *, origin: str, with_meta: bool) -> JSON:
@@ -265,7 +272,7 @@ def nsfw(level: str) -> JSON:
     return {"nsfw": level != ContentLevel.GENERAL, "nsfwLevel": NSFW_LEVELS[level]}
 
 
-def mode(network: Network) -> JSON:
+def mode(network: Network | NetworkRow) -> JSON:
     """Present only on tombstones."""
     return {"mode": MODES[network.status]} if network.status in MODES else {}
 
@@ -275,22 +282,19 @@ def creator(user: User, *, origin: str) -> JSON:
     return {"username": user.username, "image": image}
 
 
-def air(version: Version, network: Network) -> str:
+def air(version: VersionRow, network: NetworkRow) -> str:
     family = "sd2" if version.base_model.startswith("SD 2") else "sd1"
-    return f"urn:air:{family}:hypernetwork:hyperhub:{network.pk}@{version.pk}"
+    return f"urn:air:{family}:hypernetwork:hyperhub:{network.id}@{version.id}"
 
 
-def download_address(version: Version, *, origin: str, file: File | None = None) -> str:
-    """The primary file has the version's own address, without a query: clients rely on it."""
-    address = f"{origin}/api/download/models/{version.pk}"
-    if file is None or file.is_primary:
-        return address
-    return f"{address}?type=Model&format={file.format}&flavor={file.flavour}"
+def download_address(version: int, *, origin: str) -> str:
+    """Of the primary file, without a query: clients rely on it."""
+    return f"{origin}/api/download/models/{version}"
 
 
-def picture_address(picture: Picture, *, origin: str) -> str:
+def picture_address(picture: Picture | PictureRow, *, origin: str) -> str:
     """`/width=450/` stands for any width: clients put their own in its place."""
-    return f"{origin}/pictures/{picture.sha256}/width={DEFAULT_PICTURE_WIDTH}/{picture.pk}.webp"
+    return f"{origin}/pictures/{picture.sha256}/width={DEFAULT_PICTURE_WIDTH}/{picture.id}.webp"
 
 
 def moment(at: datetime | None) -> str | None:

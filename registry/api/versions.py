@@ -3,9 +3,11 @@
 A draft is changed, published and deleted here; what is published can only be withdrawn.
 """
 
+from collections.abc import Collection
 from http import HTTPStatus
 from typing import Any, Final
 
+from django.db.models import QuerySet
 from django.http import Http404
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -27,7 +29,7 @@ from registry.api.writing import (
     person,
     taken,
 )
-from registry.catalogue import versions_alone, versions_by_hash, versions_by_sha256
+from registry.catalogue import versions_by_hash, versions_by_sha256
 from registry.models import ContentLevel, Version
 from registry.publishing import (
     publish_version,
@@ -35,6 +37,7 @@ from registry.publishing import (
     unyank_version,
     yank_version,
 )
+from registry.rows import tags_of, whole_versions
 from registry.versions import delete_version, update_version
 
 NOT_FOUND: Final = "Model not found"
@@ -95,8 +98,11 @@ class VersionUnyank(WriteOnly):
 class VersionMini(PublicRead):
     @documented(read.READ_VERSION_MINI)
     def get(self, request: Request, version_id: int) -> Response:
-        version = _visible(request, version_id)
-        return Response(shapes.version_mini(version, origin=origin_of(request)))
+        visible = Version.objects.visible_to(request.user).filter(pk=version_id)
+        found = whole_versions(_keys(visible), up_to=ContentLevel.GENERAL)
+        if not found:
+            raise Http404(NOT_FOUND)
+        return Response(shapes.version_mini(found[0], origin=origin_of(request)))
 
 
 class VersionByHash(PublicRead):
@@ -106,10 +112,7 @@ class VersionByHash(PublicRead):
     @documented(read.VERSION_BY_HASH)
     def get(self, request: Request, digest: str) -> Response:
         found = versions_by_hash(digest).filter(pk__in=Version.objects.visible_to(request.user))
-        version = versions_alone(found, up_to=ContentLevel.EXPLICIT).first()
-        if version is None:
-            raise Http404(NOT_FOUND)
-        return Response(shapes.version(version, origin=origin_of(request)))
+        return Response(_one(request, _keys(found[:1])))
 
 
 class VersionsByHash(PublicRead):
@@ -121,9 +124,7 @@ class VersionsByHash(PublicRead):
     @documented(read.VERSIONS_BY_HASH)
     def post(self, request: Request) -> Response:
         ids = {version for version, _, _ in _matches(request, most=MAX_HASHES)}
-        found = versions_alone(Version.objects.filter(pk__in=ids), up_to=ContentLevel.EXPLICIT)
-        origin = origin_of(request)
-        return Response([shapes.version(version, origin=origin) for version in found])
+        return Response(_shapes(request, ids))
 
 
 class VersionIdsByHash(PublicRead):
@@ -142,13 +143,32 @@ class VersionIdsByHash(PublicRead):
 
 def version_response(request: Request, version_id: int, status: int = HTTPStatus.OK) -> Response:
     """A version alone, as this person may see it."""
-    version = _visible(request, version_id)
-    return Response(shapes.version(version, origin=origin_of(request)), status)
+    visible = Version.objects.visible_to(request.user).filter(pk=version_id)
+    return Response(_one(request, _keys(visible)), status)
+
+
+def _keys(versions: QuerySet[Version]) -> list[int]:
+    return list(versions.values_list("pk", flat=True))
+
+
+def _one(request: Request, keys: Collection[int]) -> shapes.JSON:
+    found = _shapes(request, keys)
+    if not found:
+        raise Http404(NOT_FOUND)
+    return found[0]
+
+
+def _shapes(request: Request, keys: Collection[int]) -> list[shapes.JSON]:
+    found = whole_versions(keys, up_to=ContentLevel.EXPLICIT)
+    tags = tags_of({whole.network.id for whole in found})
+    origin = origin_of(request)
+    return [shapes.version(whole, tags[whole.network.id], origin=origin) for whole in found]
 
 
 def _visible(request: Request, version_id: int) -> Version:
+    """To change it: the verbs read it again under lock."""
     visible = Version.objects.visible_to(request.user).filter(pk=version_id)
-    version = versions_alone(visible, up_to=ContentLevel.EXPLICIT).first()
+    version = visible.select_related("network__creator").defer("network__search").first()
     if version is None:
         raise Http404(NOT_FOUND)
     return version

@@ -100,7 +100,7 @@ class TestSuggestions:
         ("text", "expected"),
         [
             ("watercolor harbor", ["Watercolour harbour", "watercolour"]),
-            ("Watrecolour", ["Watercolour harbour", "watercolour"]),
+            ("Watrecolour", ["watercolour"]),
             ("tin robto", ["Tin robot"]),
             ("qqqq", []),
             ("", []),
