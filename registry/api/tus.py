@@ -113,6 +113,14 @@ class UploadList(TusView):
             refuse_too_large(request._request)
         super().initial(request, *args, **kwargs)
 
+    def finalize_response(
+        self, request: Request, response: Response, *args: Any, **kwargs: Any
+    ) -> Response:
+        # Whatever came of it: a form is read before its token is found to be wrong, too.
+        for handler in request._request.upload_handlers:
+            handler.upload_interrupted()
+        return super().finalize_response(request, response, *args, **kwargs)
+
     @documented(doc.LIST_UPLOADS)
     def get(self, request: Request) -> Response:
         return list_uploads(request)

@@ -82,21 +82,17 @@ def _cursor(text: str) -> UUID:
 
 def receive_form(request: Request) -> Response:
     """201 with the upload, whose check has been asked for."""
-    try:
-        file = _field(request, "file")
-        if not isinstance(file, ReceivedFile):
-            raise Issues([issue("file", _("Send the file as a form's field of this name."))])
-        upload = uploads.create_upload(
-            by=person(request),
-            name=file.name or "",
-            size=file.size or 0,
-            version=draft(request, str(_field(request, "versionId") or "")),
-            checksum=sha256_or_none(str(_field(request, "sha256") or "")),
-        )
-        uploads.receive_file(upload=upload, path=file.path)
-    finally:
-        for handler in request._request.upload_handlers:
-            handler.upload_interrupted()
+    file = _field(request, "file")
+    if not isinstance(file, ReceivedFile):
+        raise Issues([issue("file", _("Send the file as a form's field of this name."))])
+    upload = uploads.create_upload(
+        by=person(request),
+        name=file.name or "",
+        size=file.size or 0,
+        version=draft(request, str(_field(request, "versionId") or "")),
+        checksum=sha256_or_none(str(_field(request, "sha256") or "")),
+    )
+    uploads.receive_file(upload=upload, path=file.path)
     response = Response(shape(upload), status=HTTPStatus.CREATED)
     response["Location"] = request.build_absolute_uri(address(upload))
     return response
