@@ -1,7 +1,7 @@
 """Redraws a scene in one of six styles: what the demo networks of kind "style" learn from.
 
-Every ruling repeats after eight pixels across and down, the size of one latent: a texture is then
-the same latent everywhere, which is what the UNet can be bent to.
+Every ruling repeats after eight pixels, the size of one latent, or after sixteen: finer ones are
+lost in the autoencoder, and others would be another latent at each place.
 """
 
 import random
@@ -19,8 +19,9 @@ from inference.engine.demo.scenes import SIDE, background, draw
 Pixels = NDArray[np.floating[Any]]
 _ZOOM = 3
 _WHOLE = SIDE * _ZOOM
-_SLANTED = 8 / 2**0.5  # pitch of 45° lines that repeat after eight pixels
-_STEEP = 8 / 5**0.5  # likewise for lines at atan 2
+_PITCH = 8.0
+_SLANTED = 16 / 2**0.5  # pitch of 45° lines that repeat after sixteen pixels
+_STEEP = 16 / 5**0.5  # likewise for lines at atan 2
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
 
@@ -68,7 +69,7 @@ def _blueprint(plate: Plate) -> Pixels:
     paper = _colour(20, 58, 138) * (1 - 0.22 * _vignette()[:, :, None])
     across, down = _field(0)
     grid = np.maximum(_ruled(across, 16, 0.7), _ruled(down, 16, 0.7))
-    hatch = _ruled(_field(45)[0], _SLANTED, 0.9) * plate.within
+    hatch = _ruled(_field(45)[0], _SLANTED, 1.8) * plate.within
     lines = _smooth(_thick(plate.edges, 3), 0.016, 0.05)
     ink = np.maximum.reduce([lines, 0.42 * hatch, 0.16 * grid, 0.1 * plate.within])
     return _mix(paper, _colour(232, 243, 255), ink)
@@ -77,9 +78,9 @@ def _blueprint(plate: Plate) -> Pixels:
 def _woodcut(plate: Plate) -> Pixels:
     """Black ink on cream paper: cut lines swell with the shade, the subject cut across the rest."""
     across, down = _field(0)
-    sky, body = down + 1.3 * np.sin(2 * np.pi * across / 32), _field(45)[0]
+    sky, body = down + 1.6 * np.sin(2 * np.pi * across / 64), _field(45)[0]
     shade = np.clip(1.02 - _stretched(plate.grey), 0.08, 0.92)
-    cut_sky = _swelling(sky, 4, 0.1 + 0.62 * shade)
+    cut_sky = _swelling(sky, _PITCH, 0.1 + 0.62 * shade)
     cut_body = _swelling(body, _SLANTED, np.clip(0.2 + 0.75 * shade, 0, 0.9))
     ink = cut_sky * (1 - plate.within) + cut_body * plate.within
     halo = _blur(plate.within, 5)
@@ -122,9 +123,9 @@ def _halftone(plate: Plate) -> Pixels:
     grey = _stretched(plate.grey)
     flat = _vivid(plate.pixels) * 0.9 + 0.1
     tint = _mix(_colour(255, 246, 214), flat, 0.55 * np.ones_like(grey))
-    dots = _dots(45, _SLANTED, np.clip(0.86 - 0.62 * grey, 0.16, 0.8))
+    dots = _dots(0, _PITCH, np.clip(0.7 - 0.5 * grey, 0.16, 0.55))
     behind = _mix(tint, flat * _colour(150, 160, 190), dots)
-    shade = _dots(45, _SLANTED, np.clip(0.9 - 0.8 * grey, 0.0, 0.6))
+    shade = _dots(0, _PITCH, np.clip(0.9 - 0.8 * grey, 0.0, 0.6))
     subject = _mix(flat, flat * 0.55, shade)
     outline = _smooth(_thick(plate.edges, 6), 0.02, 0.06) * _smooth(
         _blur(plate.within, 4), 0.04, 0.2
@@ -137,7 +138,7 @@ def _embroidery(plate: Plate) -> Pixels:
     flat = _blur(plate.pixels, 1)
     cloth = _mix(_colour(236, 226, 206), flat, np.full(flat.shape[:2], 0.34, np.float32))
     across, down = _field(0)
-    weave = 0.5 + 0.25 * (np.sin(2 * np.pi * across / 4) + np.sin(2 * np.pi * down / 4))
+    weave = 0.5 + 0.25 * (np.sin(2 * np.pi * across / _PITCH) + np.sin(2 * np.pi * down / _PITCH))
     cloth = cloth * (0.84 + 0.2 * weave[:, :, None])
     thread = _field(float(np.rad2deg(np.arctan(2))))[0]
     shine = 0.5 + 0.5 * np.cos(2 * np.pi * thread / _STEEP)

@@ -165,10 +165,10 @@ def _latents(base: LoadedBase, examples: Sequence[Example], options: TrainingOpt
 
 
 def _uses_bf16(base: LoadedBase, options: TrainingOptions) -> bool:
-    """By itself on a GPU only: a CPU without matrix units for it is slower that way."""
-    if options.precision != "auto":
-        return options.precision == "bf16"
-    return base.device.type == "cuda" or base.unet.dtype is not torch.float32
+    """By itself on a GPU, and where the base model is in halves; on most CPUs it is slower."""
+    wanted = options.precision == "bf16"
+    by_itself = options.precision == "auto" and base.device.type == "cuda"
+    return wanted or by_itself or base.unet.dtype is not torch.float32
 
 
 def _digest(dataset: Dataset) -> str:
