@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from allauth.account.internal.flows.login import record_authentication
 from allauth.account.models import EmailAddress
 from django import forms
 from django.conf import settings
@@ -104,4 +105,6 @@ def first_admin(request: HttpRequest, token: str) -> HttpResponse:
         form.add_error(None, error)
         return render(request, "account/first_admin.html", {"form": form})
     login(request, user, backend=settings.AUTHENTICATION_BACKENDS[0])
+    # The password was typed a moment ago; the first key or second factor need not ask for it.
+    record_authentication(request, user, method="password")
     return redirect("/")

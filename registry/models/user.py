@@ -111,7 +111,11 @@ class User(AbstractBaseUser, PermissionsMixin):
                 name="user_name_unique_in_any_case",
                 violation_error_message=_("This name is taken."),
             ),
-            models.UniqueConstraint(Lower("email"), name="user_email_unique_in_any_case"),
+            models.UniqueConstraint(
+                Lower("email"),
+                name="user_email_unique_in_any_case",
+                violation_error_message=_("This address belongs to another account."),
+            ),
             models.CheckConstraint(
                 condition=models.Q(username__regex=r"^[A-Za-z0-9_-]{3,30}$"), name="user_name_form"
             ),

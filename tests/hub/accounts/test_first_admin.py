@@ -3,6 +3,7 @@ import time
 import pytest
 from django.core import signing
 from django.test import Client
+from django.urls import reverse
 
 from hub.accounts.first_admin import (
     LIFETIME,
@@ -33,6 +34,14 @@ def test_who_opens_the_link_becomes_the_administrator_and_is_signed_in(
     assert rita.check_password(FORM["password"])
     assert anonymous.session["_auth_user_id"] == str(rita.pk)
     assert AuditEvent.objects.filter(action="user.made_first_admin", actor=rita).count() == 1
+
+
+def test_the_first_thing_that_matters_does_not_ask_for_the_password_again(
+    path: str, anonymous: Client
+) -> None:
+    anonymous.post(path, FORM)
+
+    assert anonymous.get(reverse("mfa_activate_totp")).status_code == 200
 
 
 def test_the_link_works_once(path: str, anonymous: Client) -> None:
@@ -81,3 +90,13 @@ def test_what_is_wrong_is_said_and_nobody_is_made(
     assert answer.status_code == 200
     assert answer.context["form"].errors[field]
     assert not User.objects.exists()
+
+
+def test_a_name_or_an_address_that_is_taken_is_said_in_words(
+    path: str, anonymous: Client, alice: User
+) -> None:
+    taken = {**FORM, "username": alice.username.upper(), "email": alice.email.upper()}
+    page = anonymous.post(path, taken).content.decode()
+
+    assert "This name is taken." in page
+    assert "This address belongs to another account." in page
