@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 import django_filters as filters
 from django import forms
@@ -89,6 +89,14 @@ class NumbersField(forms.Field):
         return numbers
 
 
+class OneOfFilter(filters.MultipleChoiceFilter):  # type: ignore[misc]
+    """Repeatable: one of the values. On columns of the network itself, so that no row comes twice;
+    a DISTINCT would sort all rows before the first page."""
+
+    def __init__(self, *, choices: Iterable[str], **words: Any) -> None:
+        super().__init__(choices=[(value, value) for value in choices], distinct=False, **words)
+
+
 class NumbersFilter(filters.Filter):  # type: ignore[misc]  # django-filter has no types
     field_class = NumbersField
 
@@ -103,13 +111,13 @@ class NetworkFilter(filters.FilterSet):  # type: ignore[misc]
     ids = NumbersFilter(field_name="pk", lookup_expr="in")
     tag = filters.CharFilter(method="by_tag")
     username = filters.CharFilter(field_name="creator__username", lookup_expr="iexact")
-    types = filters.MultipleChoiceFilter(choices=_choices(TYPES), method="by_types")
-    kind = filters.MultipleChoiceFilter(choices=_choices(Network.Kind.values))
-    baseModels = filters.MultipleChoiceFilter(
-        field_name="base_models", choices=_choices(BaseModelName.values), method="by_overlap"
+    types = OneOfFilter(choices=TYPES, method="by_types")
+    kind = OneOfFilter(choices=Network.Kind.values)
+    baseModels = OneOfFilter(
+        field_name="base_models", choices=BaseModelName.values, method="by_overlap"
     )
     activation = filters.CharFilter(method="by_activation")
-    works_with = filters.MultipleChoiceFilter(choices=_choices(APPS), method="by_overlap")
+    works_with = OneOfFilter(choices=APPS, method="by_overlap")
     minSize = filters.NumberFilter(field_name="file_size", lookup_expr="gte", min_value=0)
     maxSize = filters.NumberFilter(field_name="file_size", lookup_expr="lte", min_value=0)
     period = filters.ChoiceFilter(choices=_choices(PERIODS), method="by_period")

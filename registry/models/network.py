@@ -195,7 +195,11 @@ class Network(models.Model):
         indexes = [
             GinIndex(fields=["search"], name="network_search"),
             GinIndex(OpClass(Lower("name"), "gin_trgm_ops"), name="network_name_trigrams"),
-            GinIndex(fields=["tag_ids"], name="network_tags"),
+            # One index for any of them together: each alone leaves too many rows to look at.
+            GinIndex(
+                fields=["tag_ids", "base_models", "activations", "works_with"],
+                name="network_labels",
+            ),
             # One per sort order of the catalogue; the id makes each order total, for cursors.
             *(
                 models.Index(

@@ -5,6 +5,7 @@ A kind of request is a list of requests, each with values of its own, taken from
 
 import io
 import json
+import os
 import random
 import sys
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from hub.gunicorn import post_worker_init
 from hub.wsgi import application
 from registry.filters import SORTS
 from registry.models import ContentLevel, File, Network, Original, Tag
+from tests.benchmarks.catalogue_database import MACHINE
 from tests.benchmarks.catalogue_rows import ADJECTIVES, MATTERS, SEED
 
 PAGE: Final = 24
@@ -135,7 +137,8 @@ class Kinds:
 
 
 def report(number: int, *, only: str) -> None:
-    print(f"{Network.objects.count():,} networks, {number} requests of each kind\n")
+    print(f"{Network.objects.count():,} networks, {number} requests of each kind")
+    print(f"Postgres with {', '.join(MACHINE)}; {os.cpu_count()} cores\n")
     print(f"{'':32}{'p50':>8}{'p99':>8}{'goal':>7}{'queries':>9}")
     cache.clear()
     kinds = [kind for kind in Kinds(number).all() if only in kind.name]
