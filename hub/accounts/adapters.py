@@ -59,6 +59,10 @@ def on_our_site(address: str) -> str:
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
     error_messages: ClassVar[dict[str, Any]] = DefaultAccountAdapter.error_messages | {
         "account_inactive": _("This account is closed."),
+        "duplicate_email": _("This is your address already."),
+        "email_taken": _("This address belongs to another account."),
+        "enter_current_password": _("This is not your current password."),
+        "same_as_current": _("This is what it is already."),
         "email_password_mismatch": _("The e-mail address or the password is wrong."),
         "username_password_mismatch": _("The name or the password is wrong."),
         "incorrect_password": _("The password is wrong."),

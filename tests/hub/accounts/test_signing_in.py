@@ -143,6 +143,24 @@ def test_a_new_password_signs_out_everywhere_else_and_is_told_by_mail(
     assert AuditEvent.objects.filter(action="password.changed", actor=alice).exists()
 
 
+def test_what_is_wrong_in_a_form_of_the_account_is_said_in_our_words(
+    sign_in: SignIn, alice: User
+) -> None:
+    client = sign_in(alice)
+    forms = {
+        "account_change_password": {
+            "oldpassword": "wrong",
+            "password1": NEW_PASSWORD,
+            "password2": NEW_PASSWORD,
+        },
+        "account_email": {"email": alice.email, "action_add": ""},
+    }
+    password, address = (client.post(reverse(page), form) for page, form in forms.items())
+
+    assert "This is not your current password." in password.content.decode()
+    assert "This is your address already." in address.content.decode()
+
+
 def test_other_sessions_are_listed_and_ended(sign_in: SignIn, alice: User) -> None:
     here, elsewhere = sign_in(alice), sign_in(alice)
     page = here.get(reverse("usersessions_list")).content.decode()
