@@ -18,6 +18,7 @@ from torch import Tensor
 from inference.engine.attention import hypernetworks_on
 from inference.engine.halving import halving
 from inference.engine.hypernetwork import Hypernetwork, NotANumber, WrongMultipliers
+from inference.engine.pairs import rows_become_pairs
 from inference.engine.pictures import decoded
 from inference.engine.samplers import Diffusion, sample
 from inference.engine.sampling import SamplingError, SeededNoise, Settings, text_states
@@ -49,6 +50,7 @@ def render_row(
     """
     strengths = [_strengths(multiplier, networks) for multiplier in multipliers]
     limit = batch_limit or max(1, len(strengths))
+    _lay_out(base)
     row = Row(base, networks, prompt, seed, settings, _Progress(on_step, settings, len(strengths)))
     latents = torch.cat(halving(strengths, row.latents, limit))
     _require_finite(latents, strengths, networks)
@@ -76,7 +78,11 @@ class Row:
             for i, network in enumerate(self.networks)
         ]
         pairs = [picture for picture in range(count) for _ in range(2)]
-        with hypernetworks_on(self.base.unet, applied, pictures=pairs), self.progress.of(count):
+        with (
+            hypernetworks_on(self.base.unet, applied, pictures=pairs),
+            rows_become_pairs(self.base.unet),
+            self.progress.of(count),
+        ):
             return sample(
                 self.settings.sampler_name,
                 self.settings.schedule_type,
@@ -104,8 +110,8 @@ class _Guided:
     scale: float
 
     def __call__(self, x: Tensor, t: Tensor) -> Tensor:
-        doubled = x.repeat_interleave(2, dim=0).to(self.base.unet.dtype)
-        said = self.base.unet(doubled, t, self.context, return_dict=False)[0]
+        given = x.to(self.base.unet.dtype, memory_format=torch.channels_last)
+        said = self.base.unet(given, t, self.context, return_dict=False)[0]
         without, with_prompt = said.float().unflatten(0, (-1, 2)).unbind(1)
         return torch.lerp(without, with_prompt, self.scale)
 
@@ -132,6 +138,13 @@ class _Progress:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
             self._done += self._steps * self._count
+
+
+def _lay_out(base: LoadedBase) -> None:
+    """Channels last, as convolutions on CPUs and GPUs want it. Once: it stays so."""
+    for part, first in ((base.unet, base.unet.conv_in), (base.vae, base.vae.decoder.conv_in)):
+        if not first.weight.is_contiguous(memory_format=torch.channels_last):
+            part.to(memory_format=torch.channels_last)
 
 
 def _strengths(multiplier: float | Sequence[float], networks: Sequence[Hypernetwork]) -> Strengths:

@@ -276,6 +276,8 @@ def measure(base: LoadedBase, path: Path, chosen: argparse.Namespace) -> dict[st
                 settings=settings,
             )  # fmt: skip
 
+        for part in (base.unet, base.vae):  # ours lays it out anew, and in its own time
+            part.to(memory_format=torch.contiguous_format)
         theirs = ways["loop"].take(lambda: [one_cell(m) for m in MULTIPLIERS], device)  # noqa: B023
         ours = ways["grid"].take(lambda: our_row(MULTIPLIERS), device)  # noqa: B023
         ways["known"].take(lambda: our_row(MULTIPLIERS[1:]), device)  # noqa: B023
