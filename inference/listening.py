@@ -15,10 +15,12 @@ from registry.errors import HubError
 from registry.models import Job, Network, Picture, Version
 from registry.pictures import free_pictures_after_commit
 from registry.signals import (
+    announce,
     job_ending,
     network_deleted,
     network_taken_down,
     network_updated,
+    previews_finished,
     version_published,
 )
 
@@ -50,8 +52,10 @@ def end_grid_with_its_job(job: Job, **_: Any) -> None:
     free_pictures_after_commit(list(lost.values_list("sha256", flat=True)))
     lost.update(state=Cell.State.WAITING, sha256="")
     if status == PreviewGrid.Status.DONE:
-        for grid in PreviewGrid.objects.filter(pk=job.payload["grid"]):
+        done = PreviewGrid.objects.select_related("version__network__creator")
+        for grid in done.filter(pk=job.payload["grid"]):
             show_on_version(grid)
+            announce(previews_finished, version=grid.version)
 
 
 @receiver([network_deleted, network_taken_down])
