@@ -163,7 +163,8 @@ def answer(
 
 
 def for_program(request: HttpRequest) -> bool:
-    return request.path.startswith("/api/")
+    """Those of the API, and of files as `huggingface_hub` addresses them."""
+    return request.path.startswith("/api/") or request.path.split("/", 4)[3:4] == ["resolve"]
 
 
 class ErrorPages:

@@ -106,8 +106,9 @@ def _exactly(networks: QuerySet[Network], names: list[str]) -> tuple[int, bool, 
 
 
 def _estimated(networks: QuerySet[Network]) -> int:
-    [plan] = json.loads(networks.order_by().values("pk").explain(format="json"))
-    return int(plan["Plan"]["Plan Rows"])
+    plans = networks.order_by().values("pk").explain(format="json")
+    # Where nothing can be found, as Django can tell, there is no plan.
+    return int(json.loads(plans)[0]["Plan"]["Plan Rows"]) if plans else 0
 
 
 def _rows_of_networks() -> int:

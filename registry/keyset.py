@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Generic, TypeVar
+from uuid import UUID
 
-from django.db.models import DateTimeField, F, Model, QuerySet
+from django.db.models import DateTimeField, F, Model, QuerySet, UUIDField
 from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, TupleLessThan
 from django.utils.dateparse import parse_datetime
 
@@ -47,6 +48,8 @@ class Order:
         column = rows.model._meta.get_field(self.field)
         # A cursor of another order holds a value of another type.
         if isinstance(value, datetime) != isinstance(column, DateTimeField):
+            raise BadCursor
+        if isinstance(key, UUID) != isinstance(rows.model._meta.pk, UUIDField):
             raise BadCursor
         return rows.filter(beyond(Tuple(F(self.field), F("pk")), (value, key)))
 
@@ -85,22 +88,25 @@ def keyset_page(
     return Page(shown, order.cursor(shown[-1]) if len(found) > limit else None)
 
 
-def _encode(value: Any, key: int) -> str:
+def _encode(value: Any, key: int | UUID) -> str:
     if isinstance(value, datetime):
         value = value.isoformat()
-    raw = json.dumps([value, key], separators=(",", ":")).encode()
+    raw = json.dumps([value, key], separators=(",", ":"), default=str).encode()
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
-def _decode(cursor: str) -> tuple[int | datetime, int]:
+def _decode(cursor: str) -> tuple[int | datetime, int | UUID]:
     try:
         raw = base64.urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
         value, key = json.loads(raw)
         if isinstance(value, str):
             value = parse_datetime(value)
-        if not isinstance(value, int | datetime) or type(key) is not int:
+        if isinstance(key, str):
+            key = UUID(key)
+        if not isinstance(value, int | datetime) or type(key) not in (int, UUID):
             raise BadCursor
-        if isinstance(value, int) and abs(value) > LARGEST_KEY or abs(key) > LARGEST_KEY:
+        numbers = [each for each in (value, key) if isinstance(each, int)]
+        if any(abs(number) > LARGEST_KEY for number in numbers):
             raise BadCursor
     except (ValueError, TypeError, binascii.Error, RecursionError):
         raise BadCursor from None

@@ -75,7 +75,7 @@ def test_none_is_no_limit() -> None:
 def test_one_round_trip(monkeypatch: pytest.MonkeyPatch) -> None:
     ask()
     sent = 0
-    connection = redis.connection.AbstractConnection
+    connection: Any = redis.connection.AbstractConnection
     send = connection.send_packed_command
 
     def counted(self: Any, *words: Any, **more: Any) -> Any:

@@ -18,7 +18,6 @@ from registry.api.schema.words import (
     nullable,
     query,
     shape,
-    text,
 )
 from registry.api.writing import OptionalReason
 from registry.models import Job, Scope
@@ -84,6 +83,10 @@ CANCEL_JOB: Final = Operation(
     errors=(400, 404, 409),
     example=ONE_JOB | {"body": {}},
 )
+EVENT: Final = shape(
+    {"data": described(TEXT, "The job as JSON.")},
+    optional={"event": TEXT, "id": TEXT, "retry": COUNT},
+)
 FOLLOW_JOB: Final = Operation(
     "followJob",
     "A job's progress as server-sent events",
@@ -94,7 +97,7 @@ FOLLOW_JOB: Final = Operation(
         "a time: 503 says to ask for the job itself."
     ),
     scope=Scope.READ,
-    answers={200: Answer("The stream.", text(), content_type="text/event-stream")},
+    answers={200: Answer("The stream.", EVENT, content_type="text/event-stream")},
     errors=(404,),
     example=ONE_JOB,
 )

@@ -240,8 +240,8 @@ class TestWhatClientsBreakOn:
     @staticmethod
     def of_bytes(client: Client, version: Version, **headers: str) -> Any:
         location = client.get(f"/api/download/models/{version.pk}")["Location"]
-        answer = client.get(location, headers=headers)
-        list(answer.streaming_content)  # type: ignore[arg-type]  # so that its file is closed
+        answer: Any = client.get(location, headers=headers)
+        list(answer.streaming_content)  # so that its file is closed
         return answer
 
 

@@ -46,6 +46,11 @@ class TestFacets:
         assert refused.json()["error"]["issues"][0]["options"] == ["style", "subject"]
         assert anonymous.get(f"{V1}/facets?favorites=true").status_code == 401
 
+    def test_where_nothing_can_be(self, anonymous: Client) -> None:
+        answer = anonymous.get(f"{V1}/facets?types=LORA").json()
+        assert answer["total"] == 0
+        assert set(map(len, answer["facets"].values())) == {0}
+
     def test_caches_keep_them_as_long_as_the_hub_does(self, anonymous: Client) -> None:
         assert "s-maxage=60" in anonymous.get(f"{V1}/facets")["Cache-Control"]
 

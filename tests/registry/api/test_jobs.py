@@ -42,6 +42,18 @@ def test_only_ones_own(job: Job, alice_client: Client, bob_client: Client) -> No
     assert bob_client.get(f"/api/v1/jobs/{job.pk}").status_code == 404
 
 
+def test_page_by_page(job: Job, alice: User, alice_client: Client) -> None:
+    others = [enqueue(kind="selfcheck.ingest", payload={}, owner=alice) for _ in range(2)]
+    address, seen = "/api/v1/jobs?limit=1", []
+    while address:
+        answer = alice_client.get(address).json()
+        seen += [each["id"] for each in answer["items"]]
+        address = answer["metadata"].get("nextPage", "")
+    assert seen == [str(each.pk) for each in (*others[::-1], job)]
+    for foreign in ("WzEsMl0", "WyIyMDI2LTExLTI0VDAwOjAwOjAwWiIsMV0", "WzEsIngiXQ"):
+        assert alice_client.get(f"/api/v1/jobs?cursor={foreign}").status_code == 400
+
+
 def test_by_state(job: Job, alice_client: Client) -> None:
     assert len(alice_client.get("/api/v1/jobs?state=queued").json()["items"]) == 1
     assert alice_client.get("/api/v1/jobs?state=done").json()["items"] == []

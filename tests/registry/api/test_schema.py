@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from drf_spectacular.drainage import GENERATOR_STATS
-from jsonschema import Draft202012Validator
+from jsonschema_rs import Draft202012Validator
 from openapi_spec_validator import validate
 
 from registry.api.schema.document import document
@@ -99,7 +99,7 @@ def holds(shape: str, value: Any) -> None:
     validator = Draft202012Validator(
         {"$ref": f"#/components/schemas/{shape}", "components": schemas}
     )
-    errors = [f"{error.json_path}: {error.message}" for error in validator.iter_errors(value)]
+    errors = [f"{error.instance_path}: {error.message}" for error in validator.iter_errors(value)]
     assert not errors, "\n".join(errors)
 
 
