@@ -4,13 +4,21 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from django.core.cache import cache
+from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from registry.models import Network, User, Version
 from registry.networks import delete_network, take_down_network
 from registry.publishing import yank_version
-from tests.factories import CheckedVersionFactory, NetworkFactory, PublishedVersionFactory
+from tests.factories import (
+    CheckedVersionFactory,
+    NetworkFactory,
+    PublishedVersionFactory,
+    UserFactory,
+)
+from tests.pictures import picture_of
 
 pytestmark = pytest.mark.django_db
 V1 = "/api/v1"
@@ -257,19 +265,41 @@ class TestPages:
         assert answer.status_code == 200
         assert secret not in answer.content.decode()
 
-    def test_queries_do_not_grow_with_the_page(
-        self, anonymous: Client, alice: User, django_assert_max_num_queries: Any
-    ) -> None:
-        from django.db import connection
+    @pytest.mark.parametrize(
+        "address",
+        [
+            f"{V1}/models?limit=100",
+            f"{V1}/models?query=ink tag:ink&kind=style&sort=Newest",
+            f"{V1}/images?withMeta=true",
+            f"{V1}/creators",
+            f"{V1}/tags",
+            "/api/models?full=true",
+        ],
+    )
+    def test_queries_do_not_grow_with_the_page(self, anonymous: Client, address: str) -> None:
+        counts = []
+        for number in (6, 12):
+            for each in range(number):
+                tags = ["ink", f"tag {number} {each}"]
+                picture_of(published(UserFactory(), name="Ink", kind="style", tags=tags))
+            cache.clear()
+            with CaptureQueriesContext(connection) as queries:
+                answer = anonymous.get(address).json()
+            assert len(answer["items"] if isinstance(answer, dict) else answer) >= number
+            counts.append(len(queries))
+        assert counts[0] == counts[1] <= 6
 
-        published(alice, tags=["ink"])
-        with CaptureQueriesContext(connection) as of_one:
-            anonymous.get(f"{V1}/models")
-        for _ in range(5):
-            published(alice, tags=["ink"])
-        with django_assert_max_num_queries(len(of_one)):
-            assert len(names(anonymous, "")) == 6
-        assert len(of_one) <= 6
+    def test_queries_do_not_grow_with_the_hashes(self, anonymous: Client, alice: User) -> None:
+        digests = [published(alice).files.get(is_primary=True).sha256 for _ in range(5)]
+        counts = []
+        for asked in (digests[:1], digests):
+            with CaptureQueriesContext(connection) as queries:
+                answer = anonymous.post(
+                    f"{V1}/model-versions/by-hash", asked, content_type="application/json"
+                )
+            assert len(answer.json()) == len(asked)
+            counts.append(len(queries))
+        assert counts[0] == counts[1] <= 6
 
 
 class TestVersions:
