@@ -6,10 +6,11 @@ BASE_MODELS is a JSON list; each entry has the columns of the model that are not
       "stands_for": ["SD 1.5", "SD 1.4"], "encoder_path": "/models/clip-vit-base-patch32"}]
 """
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import structlog
 from django.conf import settings
@@ -22,6 +23,9 @@ from inference.models import BaseModel
 from inference.suites import add_suite
 from registry import audit
 from registry.models import User
+
+if TYPE_CHECKING:
+    from inference.engine.base import BaseSource
 
 logger = structlog.get_logger(__name__)
 DEMO_NAME: Final = "HyperHub demo"
@@ -92,6 +96,38 @@ def sync_base_models() -> Iterator[tuple[str, str]]:
             yield name, said
         else:
             yield name, ""
+
+
+def source_of(base_model: BaseModel) -> "BaseSource":
+    """Where the engine finds it, and how it is to be used."""
+    from inference.engine.base import BaseSource
+
+    return BaseSource(
+        path=Path(base_model.path),
+        family=cast(Any, base_model.family),
+        prediction_type=base_model.prediction_type,
+        clip_skip=base_model.clip_skip,
+        vae_path=Path(base_model.vae_path) if base_model.vae_path else None,
+        precision=cast(Any, base_model.precision),
+    )
+
+
+def fingerprint_of(
+    base_model: BaseModel, *, base_hash: str, prompt: str, seed: int, settings: dict[str, Any]
+) -> str:
+    """Of all that decides a picture of the base model alone."""
+    vae = base_model.vae_path
+    decides = {
+        "base": base_hash,
+        "prediction": base_model.prediction_type,
+        "clip_skip": base_model.clip_skip,
+        "precision": base_model.precision,
+        "vae": hash_of_base(Path(vae)) if vae else "",
+        "prompt": prompt,
+        "seed": seed,
+        "settings": settings,
+    }
+    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
 
 
 def _declared() -> Iterator[tuple[dict[str, Any], str]]:

@@ -8,9 +8,7 @@ job's lease. torch is imported within the functions: other processes import this
 
 from __future__ import annotations
 
-import hashlib
 import io
-import json
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,16 +23,16 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from PIL import Image
 
-from inference.engine.base_checksum import hash_of_base
+from inference.base_models import fingerprint_of, source_of
 from inference.measuring import measured_grid, measured_row
-from inference.models import BaseModel, BasePicture, Cell, PreviewGrid
+from inference.models import BasePicture, Cell, PreviewGrid
 from registry import pictures
 from registry.jobs import Failed, Run
 from registry.models import File, Picture, Version
 from registry.pictures import StoredPicture
 
 if TYPE_CHECKING:
-    from inference.engine.base import BaseSource, LoadedBase
+    from inference.engine.base import LoadedBase
     from inference.engine.fidelity import ClipEncoder
     from inference.engine.hypernetwork import Hypernetwork
     from inference.engine.sampling import Settings
@@ -282,38 +280,6 @@ class GridRendering:
 
         path = self.grid.base_model.encoder_path
         return hot_encoder(Path(path), most_bytes=settings.RENDER_BASE_BYTES) if path else None
-
-
-def source_of(base_model: BaseModel) -> BaseSource:
-    """Where the engine finds it, and how it is to be used."""
-    from inference.engine.base import BaseSource
-
-    return BaseSource(
-        path=Path(base_model.path),
-        family=cast(Any, base_model.family),
-        prediction_type=base_model.prediction_type,
-        clip_skip=base_model.clip_skip,
-        vae_path=Path(base_model.vae_path) if base_model.vae_path else None,
-        precision=cast(Any, base_model.precision),
-    )
-
-
-def fingerprint_of(
-    base_model: BaseModel, *, base_hash: str, prompt: str, seed: int, settings: dict[str, Any]
-) -> str:
-    """Of all that decides a picture of the base model alone."""
-    vae = base_model.vae_path
-    decides = {
-        "base": base_hash,
-        "prediction": base_model.prediction_type,
-        "clip_skip": base_model.clip_skip,
-        "precision": base_model.precision,
-        "vae": hash_of_base(Path(vae)) if vae else "",
-        "prompt": prompt,
-        "seed": seed,
-        "settings": settings,
-    }
-    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
 
 
 @contextmanager

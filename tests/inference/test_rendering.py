@@ -9,11 +9,11 @@ from django.test import Client
 from PIL import Image
 
 from inference import rendering
-from inference.base_models import register_base_model
+from inference.base_models import fingerprint_of, register_base_model
 from inference.engine.hypernetwork_errors import NoMatchingWidth
 from inference.models import BaseModel, BasePicture, Cell, PreviewGrid
 from inference.previews import ask_for_grid, cancel_grid, set_own_prompts
-from inference.rendering import GridRendering, fingerprint_of
+from inference.rendering import GridRendering
 from registry import pictures, storage
 from registry.bundles import preview_of
 from registry.formats.flavors import Flavor

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from inference.base_models import sync_base_models
+from inference.base_models import source_of, sync_base_models
 from inference.models import BaseModel
 
 
@@ -30,7 +30,6 @@ class Command(BaseCommand):
 
     def _loaded(self, base_model: BaseModel) -> str:
         from inference.engine.base import BaseModelError, load_base
-        from inference.rendering import source_of
 
         try:
             base = load_base(source_of(base_model), device="cpu")
