@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import statistics
 import tempfile
 import time
 from collections.abc import Callable
@@ -248,8 +247,8 @@ def report(figures: dict[str, Figures], goals: dict[str, float]) -> bool:
         "equal": "ours, the same precision and batch",
         "defaults": "ours, recommended preset (batch 4)",
     }
-    wall = {name: statistics.median(it.wall) for name, it in figures.items()}
-    cpu = {name: statistics.median(it.cpu) for name, it in figures.items()}
+    wall = {name: min(it.wall) for name, it in figures.items()}
+    cpu = {name: min(it.cpu) for name, it in figures.items()}
     for name, title in titles.items():
         goal = f"   (goal {goals[name]} ×)" if name in goals else ""
         print(
@@ -282,7 +281,7 @@ def main() -> None:
     torch.manual_seed(0)
     torch.set_num_threads(chosen.threads)
     print(
-        f"torch {torch.__version__}, {chosen.threads} threads, median of {chosen.rounds} steps each"
+        f"torch {torch.__version__}, {chosen.threads} threads, best of {chosen.rounds} steps each"
     )
     title, unet = UNETS[chosen.unet]
     print(f"\nCPU, fp32, network [1, 2, 1], {title}, random weights")

@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import torch
@@ -55,6 +55,32 @@ def load_state(optimizer: Optimizer, state: dict[str, Any]) -> None:
     optimizer.load_state_dict(state)
     for group, form in zip(optimizer.param_groups, forms, strict=True):
         group.update(form)
+
+
+def in_our_order(
+    state: dict[str, Any], weights: Sequence[Tensor], dims: Sequence[int]
+) -> dict[str, Any] | None:
+    """A stored state for weights whose widths ascend: A1111 has them in the order of their ticks.
+
+    None where it is not of these weights.
+    """
+    slots, size = state["state"], len(weights) // len(dims)
+    places: dict[int, int] = {}
+    for chunk in range(len(dims)):
+        first = slots.get(chunk * size, {}).values()
+        moments = [value for value in first if isinstance(value, Tensor) and value.ndim == 2]
+        if not moments:
+            return state  # an optimizer that keeps nothing of a weight's shape
+        places[moments[0].shape[1]] = chunk
+    if places.keys() != set(dims):
+        return None
+    moved = {
+        ours * size + i: slots[places[dim] * size + i]
+        for ours, dim in enumerate(dims)
+        for i in range(size)
+        if places[dim] * size + i in slots
+    }
+    return {**state, "state": moved}
 
 
 def a1111_state(name: str, optimizer: Optimizer, file_hash: str) -> bytes:

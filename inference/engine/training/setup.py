@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from inference.engine.training.errors import (
     WidthNotInBase,
 )
 from inference.engine.training.network import TrainableNetwork
+from inference.engine.training.optimizers import in_our_order
 from inference.engine.training.options import TrainingOptions
 from inference.engine.training.pictures import Latents, TextStates
 from inference.engine.training.schedules import Schedule
@@ -118,9 +119,7 @@ def _network(
 ) -> tuple[TrainableNetwork, int, dict[str, Any] | None]:
     if start_from is not None:
         return _continued(base, options, start_from)
-    spec = options.spec(
-        sd_checkpoint=base.hash[:HASH_DIGITS], sd_checkpoint_name=base.source.path.stem
-    )
+    spec = options.spec(**_trained_on(base))
     network = TrainableNetwork.new(
         spec, _sizes(base, options), seed=options.seed, identity_start=options.identity_start
     )
@@ -137,11 +136,22 @@ def _continued(
     widths = context_widths(base.unet)
     if not set(network_file.dims) & set(widths):
         raise NetworkDoesNotFit(network=_listed(network_file.dims), base=_listed(widths))
-    stored = read_optim(file)
-    same = stored is not None and stored.get("optimizer_name") == options.optimizer_name
-    state = stored["optimizer_state_dict"] if stored is not None and same else None
     network = TrainableNetwork.of_file(network_file).to(base.device)
-    return network, network_file.spec.step, state
+    network.spec = replace(network.spec, **_trained_on(base))
+    stored = read_optim(file)
+    if stored is None or stored.get("optimizer_name") != options.optimizer_name:
+        return network, network.spec.step, None
+    weights, dims = list(network.parameters()), list(network.heads)
+    state = in_our_order(stored["optimizer_state_dict"], weights, dims)
+    return network, network.spec.step, state
+
+
+def _trained_on(base: LoadedBase) -> dict[str, Any]:
+    """Under the keys that A1111 stores."""
+    return {
+        "sd_checkpoint": base.hash[:HASH_DIGITS],
+        "sd_checkpoint_name": base.source.path.stem,
+    }
 
 
 def _sizes(base: LoadedBase, options: TrainingOptions) -> Sequence[int]:

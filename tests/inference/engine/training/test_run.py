@@ -409,6 +409,22 @@ def test_a_finished_file_is_trained_further_with_its_optimizer(
     assert further.network.read_bytes() != fresh.network.read_bytes()
 
 
+def test_an_optim_of_a1111_has_the_widths_in_the_order_of_their_ticks(
+    base: LoadedBase, pictures: Path, tmp_path: Path
+) -> None:
+    """768 before 32: as A1111's own list has it."""
+    first = run(base, pictures, tmp_path / "first", steps=4)
+    ours = run(base, pictures, tmp_path / "ours", start_from=first.network, steps=6)
+
+    optim = torch.load(f"{first.network}.optim", weights_only=True)
+    slots = optim["optimizer_state_dict"]["state"]
+    half = len(slots) // 2
+    optim["optimizer_state_dict"]["state"] = {(i + half) % len(slots): slots[i] for i in slots}
+    torch.save(optim, f"{first.network}.optim")
+    theirs = run(base, pictures, tmp_path / "theirs", start_from=first.network, steps=6)
+    assert theirs.network.read_bytes() == ours.network.read_bytes()
+
+
 def test_an_optim_of_another_file_is_not_used(
     base: LoadedBase, pictures: Path, tmp_path: Path
 ) -> None:
