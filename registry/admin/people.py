@@ -8,7 +8,7 @@ from django.http import HttpRequest
 
 from registry import audit
 from registry.admin.base import ReadOnlyAdmin, is_staff
-from registry.models import ApiKey, AuditEvent, User
+from registry.models import ApiKey, AuditEvent, Like, User
 
 if TYPE_CHECKING:  # generic for the type checker only
     UserModelAdmin = admin.ModelAdmin[User]
@@ -66,3 +66,11 @@ class AuditEventAdmin(ReadOnlyAdmin):
     list_filter = ("action",)
     search_fields = ("target", "request_id", "actor__username")
     list_select_related = ("actor",)
+
+
+@admin.register(Like)
+class LikeAdmin(ReadOnlyAdmin):
+    list_display = ("user", "network", "created_at")
+    search_fields = ("=user__username", "=network__slug")
+    list_select_related = ("user", "network")
+    ordering = ("-id",)

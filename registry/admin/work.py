@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from registry.admin.base import ReadOnlyAdmin, ReasonForm, person
 from registry.jobs import JobFinished, cancel_job
-from registry.models import Job, Webhook, WebhookDelivery
+from registry.models import Job, Webhook, WebhookAttempt, WebhookDelivery
 
 
 @admin.register(Job)
@@ -57,4 +57,11 @@ class WebhookDeliveryAdmin(ReadOnlyAdmin):
     list_filter = ("event",)
     search_fields = ("=webhook__url",)
     list_select_related = ("webhook",)
+    ordering = ("-id",)
+
+
+@admin.register(WebhookAttempt)
+class WebhookAttemptAdmin(ReadOnlyAdmin):
+    list_display = ("__str__", "started_at", "milliseconds", "status_code", "error")
+    list_filter = ("status_code",)
     ordering = ("-id",)

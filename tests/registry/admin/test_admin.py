@@ -20,6 +20,7 @@ from registry.models import (
     Download,
     Finding,
     Job,
+    Like,
     Network,
     Picture,
     Tag,
@@ -27,6 +28,7 @@ from registry.models import (
     User,
     Version,
     Webhook,
+    WebhookAttempt,
     WebhookDelivery,
 )
 from tests.factories import PublishedVersionFactory, UploadFactory
@@ -49,10 +51,12 @@ def a_row_of_each(owner: User) -> None:
     webhook = Webhook.objects.create(
         owner=owner, url="https://example.org/", secret="whsec-hidden", events=["job.ended"]
     )
-    WebhookDelivery.objects.create(webhook=webhook, event="job.ended", body={})
+    delivery = WebhookDelivery.objects.create(webhook=webhook, event="job.ended", body={})
+    WebhookAttempt.objects.create(delivery=delivery, number=1)
     Picture.objects.create(owner=owner, sha256="0" * 64, width=8, height=8, blurhash="x")
     ApiKey.objects.create(user=owner, name="cli", prefix="hnh_abcdefgh", digest="d" * 64, scopes=[])
     AuditEvent.objects.create(actor=owner, action="key.created")
+    Like.objects.create(user=owner, network=version.network)
 
 
 @pytest.fixture
