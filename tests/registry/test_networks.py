@@ -239,8 +239,10 @@ def test_many_of_one_name_at_once_have_an_address_each(alice: User) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_one_address_asked_for_twice_at_once_is_given_once(alice: User) -> None:
-    words = {"name": "Ink", "kind": "style", "slug": "wet-ink"}
-    made = at_once(*[lambda: create_network(by=alice, **words)] * 6)
+    def make() -> Network:
+        return create_network(by=alice, name="Ink", kind="style", slug="wet-ink")
+
+    made = at_once(*[make] * 6)
     refused = [each for each in made if isinstance(each, Exception)]
     assert len(refused) == 5
     for each in refused:
