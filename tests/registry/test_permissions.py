@@ -11,7 +11,7 @@ from registry.permissions import Action, may, require
 pytestmark = pytest.mark.django_db
 # What each may do to a thing of Alice's.
 EVERYONE = {"like"}
-CREATORS = {"create", "edit", "upload", "publish", "yank", "delete"}
+CREATORS = {"create", "edit", "upload", "publish", "yank", "delete", "render"}
 SHARED = {"set-content-level", "set-tags"}
 MODERATORS = {"take-down", "restore", "manage-tags", "discard-quarantined", "see-quarantine"}
 
