@@ -244,7 +244,7 @@ def test_the_blocked_are_listed_nowhere(alice: User) -> None:
 FREE = {
     *("status", "status_reason", "publish_at", "updated_at", "yanked_at", "taken_down_at"),
     *("recommended_strength", "min_strength", "max_strength", "strength_source"),
-    *("download_count", "preview_grid_id"),
+    *("download_count", "preview_grid"),
     "changelog_html",  # made of the changelog, and made anew when Markdown is shown otherwise
 }
 OTHER: dict[type, Any] = {str: "new", int: 99, bool: True, list: [3], dict: {"x": 1}}
