@@ -8,7 +8,6 @@ job's lease. torch is imported within the functions: other processes import this
 
 from __future__ import annotations
 
-import io
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from django.utils.translation import gettext as _
 from PIL import Image
 
 from inference.base_models import fingerprint_of, source_of
+from inference.engine.png import as_png
 from inference.measuring import measured_grid, measured_row
 from inference.models import BasePicture, Cell, PreviewGrid
 from registry import pictures
@@ -297,14 +297,3 @@ def local_file(version: Version) -> Iterator[Path]:
             with default_storage.open(file.blob.key) as content, path.open("wb") as copy:
                 shutil.copyfileobj(cast(Any, content), copy)
         yield path
-
-
-def as_png(image: Image.Image, parameters: str) -> bytes:
-    """With the infotext where A1111 and its clients look for it."""
-    from PIL.PngImagePlugin import PngInfo
-
-    text = PngInfo()
-    text.add_text("parameters", parameters)
-    out = io.BytesIO()
-    image.save(out, "PNG", pnginfo=text)
-    return out.getvalue()

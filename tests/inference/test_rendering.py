@@ -8,9 +8,9 @@ import pytest
 from django.test import Client
 from PIL import Image
 
-from inference import rendering
 from inference.base_models import fingerprint_of, register_base_model
 from inference.engine.hypernetwork_errors import NoMatchingWidth
+from inference.engine.png import as_png
 from inference.models import BaseModel, BasePicture, Cell, PreviewGrid
 from inference.previews import ask_for_grid, cancel_grid, set_own_prompts
 from inference.rendering import GridRendering
@@ -173,7 +173,7 @@ class TestInterruptions:
     ) -> None:
         grid = ask_for_grid(version=version, by=version.network.creator)
         cell = grid.cells.get(row=0, column=3)
-        with pictures.stored(rendering.as_png(painting(cell), "as it was")) as stored:
+        with pictures.stored(as_png(painting(cell), "as it was")) as stored:
             pass
         grid.cells.filter(pk=cell.pk).update(state="storing", sha256=stored.sha256)
         run_waiting_jobs(queue="render")
@@ -185,7 +185,7 @@ class TestInterruptions:
         self, version: Version, base_model: BaseModel, painted: Painted
     ) -> None:
         grid = ask_for_grid(version=version, by=version.network.creator)
-        with pictures.stored(rendering.as_png(Image.new("RGB", (64, 64)), "other")) as stored:
+        with pictures.stored(as_png(Image.new("RGB", (64, 64)), "other")) as stored:
             pass
         storage.remove(pictures.key_of(stored.sha256))  # its renditions are still there
         grid.cells.filter(row=0, column=3).update(state="storing", sha256=stored.sha256)

@@ -1,7 +1,7 @@
 """What a scene shows, and how it is said: the closed vocabulary of the demo base model."""
 
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 SUBJECTS = (
     "circle", "square", "triangle", "star", "heart", "house",
@@ -83,11 +83,6 @@ def training_caption(scene: Scene, chance: random.Random) -> str:
         caption = caption.removeprefix("a ")
         return f"{chance.choice(OPENINGS)} a {caption}"
     return caption
-
-
-def elsewhere(scene: Scene, seed: int) -> Scene:
-    """The same words, another drawing."""
-    return replace(scene, seed=seed)
 
 
 def vocabulary() -> list[str]:

@@ -3,11 +3,10 @@
 from pathlib import Path
 from typing import Final
 
-from PIL.PngImagePlugin import PngInfo
-
 from inference.engine.grid import render_row
 from inference.engine.hypernetwork import hypernetwork_of
 from inference.engine.infotext import infotext
+from inference.engine.png import as_png
 from inference.engine.sampling import Settings
 from inference.engine.training.setup import Prepared
 
@@ -33,19 +32,15 @@ def write_samples(prepared: Prepared, folder: Path, *, step: int) -> list[Path]:
     written = []
     for multiplier, picture in zip(MULTIPLIERS, pictures, strict=True):
         path = samples / f"{options.name}-{step:06}-{multiplier}.png"
-        about = PngInfo()
-        about.add_text(
-            "parameters",
-            infotext(
-                prompt=prepared.preview_prompt,
-                seed=options.preview_seed,
-                settings=settings,
-                model_name=base.source.path.stem,
-                model_hash=base.hash[:10],
-                hypernetwork=options.name,
-                multiplier=multiplier,
-            ),
+        parameters = infotext(
+            prompt=prepared.preview_prompt,
+            seed=options.preview_seed,
+            settings=settings,
+            model_name=base.source.path.stem,
+            model_hash=base.hash[:10],
+            hypernetwork=options.name,
+            multiplier=multiplier,
         )
-        picture.save(path, pnginfo=about)
+        path.write_bytes(as_png(picture, parameters))
         written.append(path)
     return written

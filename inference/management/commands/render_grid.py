@@ -140,7 +140,7 @@ def _write_cells(
 ) -> None:
     """As A1111 would have written them."""
     from inference.engine.infotext import infotext
-    from inference.rendering import as_png
+    from inference.engine.png import as_png
 
     folder: Path = options["cells"]
     folder.mkdir(parents=True, exist_ok=True)
