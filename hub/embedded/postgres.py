@@ -140,6 +140,10 @@ class Postgres:
                 os.kill(pid, signal.SIGQUIT)
                 deadline += seconds
             sleep(0.05)
+        while has_backends(pid_file) and monotonic() < deadline:
+            sleep(0.05)
+        for lock in (pid_file, self.socket_folder / ".s.PGSQL.5432.lock"):
+            forget_dead_postmaster(lock)
 
     def _private_folder(self, folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -158,6 +162,32 @@ def postmaster_pid(pid_file: Path) -> int | None:
     except (FileNotFoundError, ProcessLookupError):
         return None
     return pid if program == "postgres" and is_alive(pid) else None
+
+
+def has_backends(pid_file: Path) -> bool:
+    """Whether backends outlive their postmaster: its seventh line names their shared memory."""
+    try:
+        segment = pid_file.read_text().split("\n")[6].split()[1]
+        segments = Path("/proc/sysvipc/shm").read_text().splitlines()[1:]
+    except (OSError, IndexError):
+        return False
+    attached = {words[1]: int(words[6]) for words in map(str.split, segments)}
+    return attached.get(segment, 0) > 0
+
+
+def forget_dead_postmaster(lock: Path) -> None:
+    """Name ourselves in a lock file whose postmaster is a zombie.
+
+    Postgres refuses to start while that process exists, and a container whose first process reaps
+    nobody keeps it for ever. It takes its parent's number for stale, and goes on to ask the rest
+    of the file whether orphaned backends still use the shared memory.
+    """
+    try:
+        pid, *rest = lock.read_text().split("\n")
+    except FileNotFoundError:
+        return
+    if pid.isdecimal() and Path(f"/proc/{pid}").exists() and not is_alive(int(pid)):
+        lock.write_text("\n".join([str(os.getpid()), *rest]))
 
 
 def clean_environment() -> dict[str, str]:

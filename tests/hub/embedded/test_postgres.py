@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,9 +13,10 @@ from django.db import connection
 
 from hub.embedded.binaries import Account, postgres_programs, server_account, valkey_program
 from hub.embedded.errors import OtherPostgresVersion, ServerFailed
-from hub.embedded.postgres import Postgres
+from hub.embedded.postgres import Postgres, has_backends
+from hub.embedded.processes import is_alive
 from registry.models import User
-from tests.hub.embedded.stack import new_folder
+from tests.hub.embedded.stack import new_folder, until
 
 
 @pytest.fixture
@@ -49,6 +51,28 @@ def test_it_is_made_started_and_stopped(postgres: Postgres) -> None:
     finally:
         postgres.stop(child)
     assert not (postgres.data / "postmaster.pid").exists()
+
+
+def test_it_starts_beside_the_zombie_of_a_killed_one(postgres: Postgres) -> None:
+    """In a container whose first process reaps nobody, it stays for ever."""
+    postgres.prepare()
+    killed = postgres.start()
+    postgres.wait_ready(killed)
+    idle = postgres.connect("postgres")
+    assert has_backends(postgres.data / "postmaster.pid")
+    os.kill(killed.pid, signal.SIGKILL)
+    until(lambda: not is_alive(killed.pid), "its end")
+    assert Path(f"/proc/{killed.pid}").exists()
+
+    postgres.prepare()
+    assert not has_backends(postgres.data / "postmaster.pid")
+    child = postgres.start()
+    try:
+        postgres.wait_ready(child)
+    finally:
+        postgres.stop(child)
+        idle.close()
+        killed.wait()
 
 
 def test_a_folder_of_another_version_is_refused_untouched_with_the_commands_to_move_it(
