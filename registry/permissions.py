@@ -13,6 +13,7 @@ from registry.models import User
 class Action(StrEnum):
     # Of what others have published.
     LIKE = "like"
+    SHOW_PICTURE = "show-picture"
     # Of one's own things.
     CREATE = "create"
     EDIT = "edit"
@@ -24,6 +25,7 @@ class Action(StrEnum):
     # Of one's own things, and of everyone's for moderators.
     SET_CONTENT_LEVEL = "set-content-level"
     SET_TAGS = "set-tags"
+    HIDE_PICTURE = "hide-picture"
     # Moderators'.
     TAKE_DOWN = "take-down"
     RESTORE = "restore"
@@ -32,7 +34,7 @@ class Action(StrEnum):
     SEE_QUARANTINE = "see-quarantine"
 
 
-_MEMBERS = frozenset({Action.LIKE})
+_MEMBERS = frozenset({Action.LIKE, Action.SHOW_PICTURE})
 _CREATORS = frozenset(
     {
         Action.CREATE,
@@ -44,12 +46,14 @@ _CREATORS = frozenset(
         Action.RENDER,
         Action.SET_CONTENT_LEVEL,
         Action.SET_TAGS,
+        Action.HIDE_PICTURE,
     }
 )
 _MODERATORS = frozenset(
     {
         Action.SET_CONTENT_LEVEL,
         Action.SET_TAGS,
+        Action.HIDE_PICTURE,
         Action.TAKE_DOWN,
         Action.RESTORE,
         Action.MANAGE_TAGS,
