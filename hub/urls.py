@@ -6,7 +6,7 @@ from django.urls import include, path
 
 from hub.api_docs.views import api_docs
 from hub.gallery import feeds
-from hub.gallery.views import gallery
+from hub.gallery.urls import creator_urlpatterns
 from hub.site_files import favicon, manifest, robots
 from hub.styleguide import styleguide
 from hub.theme import set_theme
@@ -24,11 +24,12 @@ admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-a
 
 urlpatterns = [
     path("", include("hub.accounts.urls")),
-    path("", gallery, name="gallery"),
+    path("", include("hub.gallery.urls")),
     path("feed.atom", feeds.new_networks, name="feed"),
     path("tags/<str:name>/feed.atom", feeds.of_tag, name="tag_feed"),
     path("<str:username>/feed.atom", feeds.of_creator, name="creator_feed"),
     path("theme", set_theme, name="theme"),
+    path("", include("hub.publish.urls")),
     path("robots.txt", robots, name="robots"),
     path("favicon.ico", favicon),
     path("manifest.webmanifest", manifest, name="manifest"),
@@ -46,6 +47,8 @@ urlpatterns = [
     path("pictures/<str:sha256>/width=<str:width>/<int:picture_id>.webp", pictures.picture),
     path("admin/", admin.site.urls),
     path("", include("registry.api.huggingface")),
+    # Last: any word may be a creator's name.
+    *creator_urlpatterns,
 ]
 
 handler400 = "hub.errors.bad_request"

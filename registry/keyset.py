@@ -53,6 +53,10 @@ class Order:
             raise BadCursor
         return rows.filter(beyond(Tuple(F(self.field), F("pk")), (value, key)))
 
+    def reversed(self) -> "Order":
+        """The same rows from the other end."""
+        return Order(self.field, descending=not self.descending)
+
     def cursor(self, row: Model) -> str:
         return _encode(getattr(row, self.field), row.pk)
 
@@ -86,6 +90,38 @@ def keyset_page(
     found = list(ordered[start : start + limit + 1])
     shown = found[:limit]
     return Page(shown, order.cursor(shown[-1]) if len(found) > limit else None)
+
+
+@dataclass(frozen=True)
+class Window(Generic[Row]):
+    """A page with a way back; None where there is nothing on that side."""
+
+    rows: Sequence[Row]
+    previous_cursor: str | None
+    next_cursor: str | None
+
+
+def keyset_window(
+    rows: QuerySet[Row],
+    *,
+    order: Order,
+    limit: int,
+    after: str | None = None,
+    before: str | None = None,
+) -> Window[Row]:
+    """The page `after` a row, or the one that ends `before` it; the first without either.
+
+    A page always has a way back to where it was opened from, without looking whether rows are
+    left there. Raises BadCursor.
+    """
+    if before:
+        page = keyset_page(rows, order=order.reversed(), limit=limit, cursor=before)
+        shown = list(page.rows)[::-1]
+        following = order.cursor(shown[-1]) if shown else None
+        return Window(shown, page.next_cursor and order.cursor(shown[0]), following)
+    page = keyset_page(rows, order=order, limit=limit, cursor=after)
+    preceding = order.cursor(page.rows[0]) if after and page.rows else None
+    return Window(page.rows, preceding, page.next_cursor)
 
 
 def _encode(value: Any, key: int | UUID) -> str:
