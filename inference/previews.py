@@ -5,6 +5,7 @@ gets the same grid; a version's first one goes before repeated ones in the line.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import structlog
@@ -24,10 +25,11 @@ from inference.models import BaseModel, Cell, OwnPrompt, PreviewGrid
 from inference.suites import seed_of
 from registry import audit
 from registry.base_models import family_of
-from registry.errors import NoFile
+from registry.errors import NoFile, VersionIsPublished
 from registry.jobs import JobFinished, cancel_job, enqueue
-from registry.models import Network, User, Version
+from registry.models import Network, Picture, User, Version
 from registry.permissions import Action, require
+from registry.pictures import free_pictures_after_commit
 
 logger = structlog.get_logger(__name__)
 RENDER_GRID: Final = "inference.render_grid"
@@ -103,6 +105,30 @@ def cancel_grid(*, grid: PreviewGrid, by: User | None) -> PreviewGrid:
         raise GridFinished(status=grid.get_status_display()) from None
     grid.refresh_from_db()
     return grid
+
+
+@transaction.atomic
+def forget_grids(*, version: Version, by: User | None) -> None:
+    """A draft gets another file: what was rendered and measured of the one before goes.
+
+    Raises Forbidden, VersionIsPublished.
+    """
+    require(Action.RENDER, by=by, creator=version.network.creator)
+    if version.published_at is not None:
+        raise VersionIsPublished(fields=["files"])
+    grids = version.preview_grids.all()
+    for grid in grids.unfinished().select_related("job", "version__network__creator"):
+        with suppress(GridFinished):
+            cancel_grid(grid=grid, by=by)
+    shown = Picture.objects.filter(cells__grid__in=grids, owner__isnull=False).distinct()
+    free_pictures_after_commit(list(shown.values_list("sha256", flat=True)))
+    Picture.objects.filter(pk__in=list(shown.values_list("pk", flat=True))).delete()
+    grids.delete()
+    Version.objects.filter(pk=version.pk).update(preview_grid=None)
+    measured = Version.objects.filter(strength_source=Version.StrengthSource.MEASURED)
+    measured.filter(pk=version.pk).update(
+        recommended_strength=None, min_strength=None, max_strength=None, strength_source=""
+    )
 
 
 def set_own_prompts(*, version: Version, texts: Sequence[str], by: User) -> list[OwnPrompt]:

@@ -3,9 +3,11 @@
 from collections.abc import Iterable
 from typing import Final, TypedDict, Unpack
 
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from registry import audit
 from registry.blobs import free_after_commit
@@ -21,7 +23,7 @@ from registry.signals import (
     network_taken_down,
     network_updated,
 )
-from registry.slugs import numbered, slug_of
+from registry.slugs import RESERVED_SLUGS, numbered, slug_of
 from registry.tagging import resolve_tags
 from registry.versions import delete_drafts
 
@@ -51,6 +53,7 @@ def create_network(
     Raises Forbidden, or ValidationError: for what is not taken, and for an address that is.
     """
     require(Action.CREATE, by=by, creator=by)
+    _refuse_reserved(slug)
     network = Network(creator=by, slug=slug, **words)
     network.full_clean(exclude=["slug"] if not slug else [])
     with transaction.atomic():
@@ -95,6 +98,37 @@ def update_network(
         if fields:
             announce(network_updated, network=network, by=by, fields=fields)
     return network
+
+
+def move_draft(*, network: Network, slug: str, by: User | None) -> Network:
+    """Give a draft another address: `slug`, or for "" a free one made from its name.
+
+    Once published an address stays: pages and clients link to it. Raises Forbidden, WrongStatus,
+    and ValidationError for what is no address, or is taken.
+    """
+    _refuse_reserved(slug)
+    with transaction.atomic():
+        network = lock_network(network)
+        require(Action.EDIT, by=by, creator=network.creator)
+        _require_status(network, Network.Status.DRAFT)
+        before, network.slug = network.slug, slug or free_address(network)
+        network.full_clean()
+        network.save(update_fields=["slug", "updated_at"])
+        data = {"from": before, "to": network.slug}
+        audit.record("network.moved", by=by, on=network, data=data)
+    return network
+
+
+def free_address(network: Network, *, like: str = "") -> str:
+    """The first free one for it among its creator's: its own counts as free.
+
+    Made from `like`, a slug, or else from its name.
+    """
+    slug = like or slug_of(network.name, fallback=network.kind)
+    others = Network.objects.filter(creator=network.creator).exclude(pk=network.pk)
+    taken = set(others.filter(slug__startswith=slug[:60]).values_list("slug", flat=True))
+    numbers = range(1, len(taken) + 2)
+    return next(each for n in numbers if (each := numbered(slug, n)) not in taken)
 
 
 def delete_network(*, network: Network, by: User | None, reason: str = "") -> Network | None:
@@ -158,6 +192,11 @@ def free_bytes(network: Network) -> None:
 
 def _files_of(network: Network) -> QuerySet[File]:
     return File.objects.filter(version__network=network)
+
+
+def _refuse_reserved(slug: str) -> None:
+    if slug in RESERVED_SLUGS:
+        raise ValidationError({"slug": _("This is an address of the hub’s own. Choose another.")})
 
 
 def _save_at(network: Network) -> None:

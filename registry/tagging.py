@@ -38,17 +38,38 @@ def resolve_tags(texts: Iterable[str]) -> list[Tag]:
 
     Raises ValidationError for what is no tag, or for too many.
     """
-    wanted = dict(split_tag(text) for text in texts if text.strip())
-    if len(wanted) > MOST_TAGS:
-        raise ValidationError({"tags": _("At most %(most)d tags.") % {"most": MOST_TAGS}})
-    for name in wanted:
-        _check(name)
+    wanted = _wanted(texts)
     Tag.objects.bulk_create(
         [Tag(name=n, namespace=ns or Tag.Namespace.GENERAL) for n, ns in sorted(wanted.items())],
         ignore_conflicts=True,  # most are there already, or someone else just made them
     )
     found = {t.name: t for t in Tag.objects.filter(name__in=wanted).select_related("alias_of")}
     return list(dict.fromkeys(found[name].alias_of or found[name] for name in wanted))
+
+
+def meant_tags(texts: Iterable[str]) -> list[str]:
+    """What `resolve_tags` would make of them, by name and making none: aliases followed, sorted.
+
+    A tag that is not there yet keeps the namespace that was typed. Raises ValidationError likewise.
+    """
+    wanted = _wanted(texts)
+    found = {t.name: t for t in Tag.objects.filter(name__in=wanted).select_related("alias_of")}
+    meant = {
+        (found[name].alias_of or found[name]).name
+        if name in found
+        else (f"{namespace}:{name}" if namespace else name)
+        for name, namespace in wanted.items()
+    }
+    return sorted(meant)
+
+
+def _wanted(texts: Iterable[str]) -> dict[str, Tag.Namespace | None]:
+    wanted = dict(split_tag(text) for text in texts if text.strip())
+    if len(wanted) > MOST_TAGS:
+        raise ValidationError({"tags": _("At most %(most)d tags.") % {"most": MOST_TAGS}})
+    for name in wanted:
+        _check(name)
+    return wanted
 
 
 def _check(name: str) -> None:
