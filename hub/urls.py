@@ -49,6 +49,7 @@ urlpatterns = [
     path("", include("registry.api.huggingface")),
     # Last: any word may be a creator's name.
     *creator_urlpatterns,
+    path("", include("hub.network.urls")),
 ]
 
 handler400 = "hub.errors.bad_request"

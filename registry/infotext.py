@@ -48,7 +48,9 @@ class Infotext:
         if not self.text:
             return {}
         numbers = {"seed": "Seed", "steps": "Steps", "cfgScale": "CFG scale"}
-        found = {key: _number(self.settings.get(name, "")) for key, name in numbers.items()}
+        found: dict[str, Any] = {
+            key: _number(self.settings.get(name, "")) for key, name in numbers.items()
+        }
         words = {"sampler": "Sampler", "Size": "Size", "Model": "Model", "Model hash": "Model hash"}
         found |= {key: self.settings.get(name) for key, name in words.items()}
         return {
