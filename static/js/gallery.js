@@ -160,11 +160,76 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "f") press("[data-like]");
   else if (event.key === "c") press("[data-copy]");
   else if (event.key === "d") press("[data-download]");
+  else if (event.key === "x") press("[data-compare-with]");
   else if ((event.key === "[" || event.key === "]") && playable(card)) {
     clearInterval(card.playing);
     shotsOf(card);
     show(card, card.at + (event.key === "]" ? 1 : -1));
   }
+});
+
+// --- What is to be compared ---------------------------------------------------------------------
+
+const MOST = 6;
+const tray = document.getElementById("tray");
+const chosen = () => JSON.parse(sessionStorage.getItem("compare") ?? "[]");
+
+function choose(keys) {
+  sessionStorage.setItem("compare", JSON.stringify(keys));
+  showChosen();
+}
+
+function showChosen() {
+  if (!tray) return;
+  const keys = chosen();
+  tray.hidden = !keys.length;
+  tray.querySelector("[data-count]").textContent = keys.length;
+  const go = tray.querySelector("a");
+  go.href = `${go.pathname}?v=${keys.join(",")}`;
+  for (const button of document.querySelectorAll("[data-compare-with]")) {
+    button.classList.toggle("chosen", keys.includes(button.dataset.compareWith));
+  }
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-compare-with]");
+  if (button && tray && !event.ctrlKey && !event.metaKey) {
+    event.preventDefault();
+    const key = button.dataset.compareWith;
+    const keys = chosen();
+    choose(keys.includes(key) ? keys.filter((each) => each !== key) : [...keys, key].slice(-MOST));
+  }
+  if (event.target.closest("#tray [data-clear]")) choose([]);
+});
+
+addEventListener("pageshow", showChosen);
+
+// --- A picture that is dropped anywhere ---------------------------------------------------------
+
+const drop = document.getElementById("drop");
+const holdsFile = (event) => event.dataTransfer?.types.includes("Files");
+
+if (drop) {
+  document.body.dataset.drop = drop.dataset.words;
+  document.addEventListener("dragover", (event) => {
+    if (!holdsFile(event)) return;
+    event.preventDefault();
+    document.body.classList.add("dropping");
+  });
+  document.addEventListener("dragleave", (event) => {
+    if (!event.relatedTarget) document.body.classList.remove("dropping");
+  });
+  document.addEventListener("drop", (event) => {
+    if (!holdsFile(event)) return;
+    event.preventDefault();
+    document.body.classList.remove("dropping");
+    drop.elements.picture.files = event.dataTransfer.files;
+    drop.submit();
+  });
+}
+
+document.addEventListener("change", (event) => {
+  if (event.target.matches("[data-find]") && event.target.files.length) event.target.form.requestSubmit();
 });
 
 // --- The wall -----------------------------------------------------------------------------------
@@ -188,6 +253,7 @@ const watch = (root) => {
 watch(document);
 document.addEventListener("htmx:load", (event) => {
   watch(event.target);
+  showChosen();
 });
 
 // A menu of filters stays open while what it changes arrives; so does the place of its list.

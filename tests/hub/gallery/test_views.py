@@ -14,6 +14,7 @@ from inference.models import BaseModel, Cell
 from registry.models import ContentLevel, Like, Network, Tag, User, Version
 from tests.factories import NetworkFactory, PublishedVersionFactory
 from tests.grids import grid_of
+from tests.hub.gallery.networks import published
 from tests.inference.conftest import make_base_model
 
 pytestmark = pytest.mark.django_db
@@ -23,18 +24,6 @@ MOST_QUERIES = 12
 @pytest.fixture
 def base_model(db: None) -> BaseModel:
     return make_base_model()
-
-
-def published(creator: User, name: str, **words: object) -> Version:
-    slug = name.lower().replace(" ", "-")
-    of_version = {
-        key: words.pop(key)
-        for key in ("base_model", "recommended_strength", "published_at", "stem")
-        if key in words
-    }
-    network = NetworkFactory(creator=creator, name=name, slug=slug, **words)
-    version: Version = PublishedVersionFactory(network=network, **of_version)
-    return version
 
 
 def page_of(client: Client, address: str, **query: object) -> str:
