@@ -16,6 +16,7 @@ import uuid_utils.compat as uuid_utils
 from django.contrib.auth.hashers import make_password
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.db import transaction
 from django.utils import timezone
 from factory.django import DjangoModelFactory
 
@@ -172,7 +173,8 @@ def published(version: Version, *, at: datetime | None = None) -> Version:
     network.status = Network.Status.PUBLISHED
     network.published_at = min(filter(None, (network.published_at, version.published_at)))
     network.save()
-    refresh_listing(network)
+    with transaction.atomic():  # tags are counted under lock
+        refresh_listing(network)
     return version
 
 

@@ -10,8 +10,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from hub.network.words import SENTENCES
 from inference.models import BaseModel, Cell, PreviewGrid
+from registry.formats.compatibility import SENTENCES
 from registry.formats.hypernetwork import HypernetworkSpec
 from registry.models import Finding, Network, Original, User, Version
 from registry.networks import delete_network, take_down_network
@@ -22,6 +22,7 @@ from tests.factories import (
     NetworkFactory,
     PublishedVersionFactory,
     VersionFactory,
+    published,
 )
 from tests.grids import grid_of, paint
 from tests.hub.network.conftest import page, rendered
@@ -90,8 +91,6 @@ class TestFacts:
         }
         version.facts["compatibility_of"]["uploaded"] = [refused]
         version.save()
-        from tests.factories import published
-
         published(version)
         said = text_of(page(anonymous))
         assert "The file as it was uploaded: refused." in said
@@ -442,7 +441,7 @@ class TestQueries:
             page(client)
         for _ in range(29):
             PublishedVersionFactory(network=network, changelog="More.")
-        rendered(network.versions.first(), base_model, prompts=[f"prompt {n}" for n in range(6)])
+        rendered(network.versions.all()[0], base_model, prompts=[f"prompt {n}" for n in range(6)])
         with CaptureQueriesContext(connection) as many:
             shown = page(client)
         assert "25 older versions" in shown
