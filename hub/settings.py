@@ -145,6 +145,9 @@ DATABASES = {"default": env.db_url_config(env.str("DATABASE_URL", DATA.database_
 # A pooled connection is asked before use, so that a restarted Postgres costs nobody an error.
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DATABASES["default"]["OPTIONS"] = {
+    # For `registry.statements` alone: what Django itself writes is never prepared. Not behind a
+    # pooler that gives each transaction another connection.
+    "prepare_threshold": 0 if env.bool("DATABASE_PREPARES", True) else None,
     **DATABASES["default"].get("OPTIONS", {}),
     # As many as a web process has threads: a request that sends a file keeps its connection.
     "pool": {

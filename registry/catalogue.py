@@ -1,10 +1,15 @@
 """Reading the catalogue: rows with all that their shapes need, in a fixed number of queries."""
 
 import string
+from collections.abc import Callable
+from functools import cache
+from typing import Final
 
+from django.contrib.auth.models import AnonymousUser
 from django.db.models import Prefetch, Q, QuerySet
 
 from registry.models import ContentLevel, File, Network, Original, Picture, User, Version
+from registry.statements import AnyOf, Like, Statement
 
 
 def networks_with_shape(
@@ -44,49 +49,95 @@ def versions_with_shape(
     )
 
 
-def versions_by_hash(value: str) -> QuerySet[Version]:
-    """Released versions that have a file of this hash, as served or as uploaded; earliest first.
+def keys_by_hash(value: str, *, viewer: User | AnonymousUser) -> list[int]:
+    """Released versions that have a file of this hash, as served or as uploaded, and that this
+    viewer may open; earliest first.
 
     Any of the six kinds, in any case. What was withdrawn or deleted is found too: people ask what
     a file on their disk is.
     """
-    same = _of_hash(value.strip().lower())
-    if same is None:
-        return Version.objects.none()
-    served = File.objects.filter(same).values("version")
-    uploaded = Original.objects.filter(same).values("version")
-    return Version.objects.filter(
-        pk__in=served.union(uploaded), published_at__isnull=False
-    ).order_by("published_at", "pk")
+    if viewer.is_anonymous:
+        return _keys(value, _by_hash_for_everyone)
+    return _keys(value, lambda length: _by_hash(length, Version.objects.visible_to(viewer)))
 
 
-def _of_hash(value: str) -> Q | None:
-    """Kinds by length: SHA256 and BLAKE3 64, AutoV3 12, AutoV2 10, AutoV1 and CRC32 8."""
-    if not value or set(value) - set(string.hexdigits):
-        return None
-    match len(value):
-        case 64:
-            return Q(sha256=value) | Q(blake3=value)
-        case 12:
-            return Q(autov3=value)
-        case 10:
-            return Q(sha256__startswith=value)
-        case 8:
-            return Q(autov1=value) | Q(crc32=value)
-        case _:
-            return None
+def versions_by_hash(value: str) -> QuerySet[Version]:
+    """The same of all released versions, to be narrowed to those that a viewer may open."""
+    keys = _keys(value, _by_hash_of_all)
+    return Version.objects.filter(pk__in=keys).order_by("published_at", "pk")
 
 
-def versions_by_sha256(
-    digests: list[str], *, among: QuerySet[Version]
+def keys_by_sha256(
+    digests: list[str], *, viewer: User | AnonymousUser
 ) -> list[tuple[int, int, str]]:
     """(version, network, SHA256) of each hash that is known, the earliest version of it."""
-    rows = [
-        row
-        for model in (File, Original)
-        for row in model.objects.filter(
-            sha256__in=digests, version__in=among, version__published_at__isnull=False
-        ).values_list("sha256", "version__published_at", "version_id", "version__network_id")
-    ]
-    earliest = {digest: (version, network) for digest, _, version, network in sorted(rows)[::-1]}
+    statements = _by_sha256_for_everyone() if viewer.is_anonymous else _by_sha256(viewer)
+    rows = sorted(row for statement in statements for row in statement.rows(digests))
+    earliest = {digest: (version, network) for digest, _, version, network in rows[::-1]}
     return [(*earliest[digest], digest) for digest in dict.fromkeys(digests) if digest in earliest]
+
+
+def _keys(value: str, statement_of: Callable[[int], Statement]) -> list[int]:
+    value = value.strip().lower()
+    if len(value) not in _OF_LENGTH or set(value) - set(string.hexdigits):
+        return []
+    given = f"{value}%" if len(value) == AUTOV2 else [value]
+    return [key for (key,) in statement_of(len(value)).rows(given)]
+
+
+def _by_hash(length: int, versions: QuerySet[Version]) -> Statement:
+    same = _OF_LENGTH[length]
+    served = File.objects.filter(same).order_by().values("version")
+    uploaded = Original.objects.filter(same).values("version")
+    return Statement(
+        lambda: (
+            versions.filter(pk__in=served.union(uploaded), published_at__isnull=False)
+            .order_by("published_at", "pk")
+            .values_list("pk")
+        )
+    )
+
+
+def _by_sha256(viewer: User | AnonymousUser) -> list[Statement]:
+    return [_released_of(model, viewer) for model in (File, Original)]
+
+
+def _released_of(model: type[File | Original], viewer: User | AnonymousUser) -> Statement:
+    columns = ("sha256", "version__published_at", "version_id", "version__network_id")
+    return Statement(
+        lambda: (
+            model._default_manager.filter(
+                AnyOf("sha256"),
+                version__in=Version.objects.visible_to(viewer),
+                version__published_at__isnull=False,
+            )
+            .order_by()
+            .values_list(*columns)
+        )
+    )
+
+
+# Most who ask are not signed in: theirs are written once.
+@cache
+def _by_hash_for_everyone(length: int) -> Statement:
+    return _by_hash(length, Version.objects.visible_to(AnonymousUser()))
+
+
+@cache
+def _by_hash_of_all(length: int) -> Statement:
+    return _by_hash(length, Version.objects.all())
+
+
+@cache
+def _by_sha256_for_everyone() -> list[Statement]:
+    return _by_sha256(AnonymousUser())
+
+
+AUTOV2: Final = 10
+# The kinds by their length. Where the index leaves empty ones out, so must the question.
+_OF_LENGTH: Final = {
+    64: Q(AnyOf("sha256")) | Q(AnyOf("blake3")),
+    12: Q(AnyOf("autov3")) & ~Q(autov3=""),
+    AUTOV2: Q(Like("sha256")),
+    8: Q(AnyOf("autov1")) & ~Q(autov1="") | Q(AnyOf("crc32")),
+}

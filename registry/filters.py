@@ -130,6 +130,8 @@ class NetworkFilter(filters.FilterSet):  # type: ignore[misc]
         choices=_choices(BOOLEANS), coerce=BOOLEANS.get, empty_value=None, method="by_favorites"
     )
 
+    base_filters: dict[str, filters.Filter]  # those above
+
     class Meta:
         model = Network
         fields: ClassVar[list[str]] = []
@@ -137,7 +139,11 @@ class NetworkFilter(filters.FilterSet):  # type: ignore[misc]
     def __init__(self, data: QueryDict, *, viewer: User | AnonymousUser) -> None:
         self.viewer = viewer
         self.parsed = search.parse(data.get("query", ""))
-        super().__init__(self._with_terms(data), queryset=Network.objects.all())
+        terms = self._with_terms(data)
+        # The parent copies every filter, and then every field of its form, for each request; the
+        # ones that nobody gave change nothing.
+        self.base_filters = {n: each for n, each in self.base_filters.items() if n in terms}
+        super().__init__(terms, queryset=Network.objects.all())
 
     def _with_terms(self, data: QueryDict) -> QueryDict:
         """The parameters that say something, and the prefixed terms of the query beside them."""

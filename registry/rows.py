@@ -5,12 +5,14 @@ relation of each, they took four times as long as the rest of the request.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable
-from datetime import datetime
+from collections.abc import Callable, Iterable, Sequence, Set
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from django.db.models import Q
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Func, OuterRef, Q, TextField
+from django.db.models.fields.json import KT
+from django.db.models.functions import Cast
 
 from registry.models import ContentLevel, File, Network, Picture, User, Version
 from registry.statements import AnyOf, Statement
@@ -42,24 +44,39 @@ class PictureRow(NamedTuple):
 
 
 class NetworkRow(NamedTuple):
-    """What a version says of the network that it belongs to."""
-
     id: int
     name: str
-    status: str
+    slug: str
+    kind: str
+    description: str
+    description_html: str
     content_level: str
+    licence: str
+    allow_no_credit: bool
+    allow_commercial_use: list[str]
+    allow_derivatives: bool
+    allow_different_licence: bool
+    status: str
+    base_models: list[str]
+    download_count: int
     like_count: int
+    comment_count: int
+    creator_id: int
     creator: str
+    avatar: str
+    tags: list[str]  # names, in order
 
 
 class VersionRow(NamedTuple):
+    """Moments are text, as the API writes them."""
+
     id: int
     name: str
     status: str
     status_reason: str
-    created_at: datetime
-    updated_at: datetime
-    published_at: datetime | None
+    created_at: str
+    updated_at: str
+    published_at: str | None
     trigger_words: list[str]
     base_model: str
     changelog: str
@@ -83,7 +100,7 @@ class VersionRow(NamedTuple):
     compatibility: str | None  # JSON
     # JSON: what scanners said of the upload; null for a draft without one.
     opinions: str | None
-    scanned_at: datetime | None
+    scanned_at: str | None
 
 
 class WholeVersion(NamedTuple):
@@ -93,76 +110,97 @@ class WholeVersion(NamedTuple):
     pictures: list[PictureRow]
 
 
-_ELSEWHERE = {
-    "compatibility": "facts__compatibility",
-    "opinions": "original__opinions",
-    "scanned_at": "original__scanned_at",
+class Moment(Func):
+    """ISO 8601 in UTC with milliseconds and Z: Python needs longer for a page's than for the rest
+    of a version."""
+
+    template = """to_char(%(expressions)s AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')"""
+    output_field = TextField()
+
+
+# Columns that are not simply named like the row's.
+_NETWORK_COLUMNS: Final = {
+    "creator": "creator__username",
+    "avatar": "creator__avatar",
+    "tags": ArraySubquery(
+        Network.tags.through.objects.filter(network_id=OuterRef("pk"))
+        .order_by("tag__name")
+        .values("tag__name")
+    ),
 }
-_VERSION_COLUMNS = [_ELSEWHERE.get(name, name) for name in VersionRow._fields]
-_NETWORK_COLUMNS = [f"network__{name}" for name in NetworkRow._fields[:-1]]
-_NETWORK_COLUMNS += ["network__creator__username"]
+_VERSION_COLUMNS: Final = {
+    **{name: Moment(name) for name in ("created_at", "updated_at", "published_at")},
+    "preview_grid": Cast("preview_grid", TextField()),
+    "compatibility": KT("facts__compatibility"),
+    "opinions": Cast("original__opinions", TextField()),
+    "scanned_at": Moment("original__scanned_at"),
+}
+_PICTURE_COLUMNS: Final = {
+    **{name: f"picture__{name}" for name in PictureRow._fields},
+    "meta": Cast("picture__meta", TextField()),
+}
+
+
+def networks_by_key(keys: Sequence[int] | Set[int]) -> dict[int, NetworkRow]:
+    """By key, with creators and tags."""
+    return {row[0]: NetworkRow._make(row) for row in _NETWORKS.rows(keys)}
 
 
 def whole_versions(
-    keys: Collection[int], *, up_to: ContentLevel, primary_file_only: bool = False
+    keys: Sequence[int] | Set[int], *, up_to: ContentLevel, primary_file_only: bool = False
 ) -> list[WholeVersion]:
     """The versions of these keys, newest first, with files and the previews that may be shown."""
-    width = len(_NETWORK_COLUMNS)
-    rows = [
-        (NetworkRow._make(row[:width]), VersionRow._make(row[width:])) for row in _BY_KEY.rows(keys)
-    ]
-    return _with_files(rows, up_to, primary_only=primary_file_only)
+    found = _BY_KEY.rows(keys)
+    theirs = networks_by_key({row[0] for row in found})
+    return _with_files(found, theirs, up_to, primary_only=primary_file_only)
 
 
 def versions_of(
-    networks: Collection[Network],
+    networks: dict[int, NetworkRow],
     *,
     up_to: ContentLevel,
     primary_file_only: bool = False,
     owner: User | None = None,
 ) -> dict[int, list[WholeVersion]]:
-    """By network the published ones, newest first; of an `owner`'s networks all of theirs.
-
-    The networks come with their creators.
-    """
-    by_key = {each.pk: _network_row(each) for each in networks}
-    own = {each.pk for each in networks if owner is not None and each.creator_id == owner.pk}
-    found = _ALL_OF.rows(own) + _PUBLISHED_OF.rows(by_key.keys() - own)
-    rows = [(by_key[row[0]], VersionRow._make(row[1:])) for row in found]
+    """By network the published ones, newest first; of an `owner`'s networks all of theirs."""
+    own = {key for key, each in networks.items() if owner and each.creator_id == owner.pk}
+    found = _ALL_OF.rows(own) + _PUBLISHED_OF.rows(networks.keys() - own)
     by_network: dict[int, list[WholeVersion]] = defaultdict(list)
-    for whole in _with_files(rows, up_to, primary_only=primary_file_only):
+    for whole in _with_files(found, networks, up_to, primary_only=primary_file_only):
         by_network[whole.network.id].append(whole)
     return by_network
 
 
-def tags_of(networks: Collection[int]) -> dict[int, list[str]]:
-    """Names by network, in order."""
-    return _grouped(_TAGS.rows(networks))
-
-
-def _network_row(network: Network) -> NetworkRow:
-    own = [getattr(network, name) for name in NetworkRow._fields[:-1]]
-    return NetworkRow._make([*own, network.creator.username])
-
-
 def _with_files(
-    pairs: list[tuple[NetworkRow, VersionRow]], up_to: ContentLevel, *, primary_only: bool
+    found: list[tuple[Any, ...]],
+    networks: dict[int, NetworkRow],
+    up_to: ContentLevel,
+    *,
+    primary_only: bool,
 ) -> list[WholeVersion]:
-    keys = [version.id for _, version in pairs]
+    """Of rows that begin with the network's key."""
+    versions = [
+        (networks[row[0]], VersionRow._make(row[1:])) for row in found if row[0] in networks
+    ]
+    keys = [version.id for _, version in versions]
     files = _grouped((_PRIMARY_FILES if primary_only else _FILES).rows(keys), FileRow._make)
     pictures = _grouped(_previews(up_to).rows(keys), PictureRow._make)
     return [
         WholeVersion(version, network, files[version.id], pictures[version.id])
-        for network, version in pairs
+        for network, version in versions
     ]
 
 
-def _versions(condition: Q, *columns: str) -> Statement:
+def _columns(row: Any, elsewhere: dict[str, Any]) -> list[Any]:
+    return [elsewhere.get(name, name) for name in row._fields]
+
+
+def _versions(condition: Q) -> Statement:
     return Statement(
         lambda: (
             Version.objects.filter(condition)
             .order_by("-number", "pk")
-            .values_list(*columns, *_VERSION_COLUMNS)
+            .values_list("network_id", *_columns(VersionRow, _VERSION_COLUMNS))
         )
     )
 
@@ -188,30 +226,26 @@ def _previews(up_to: ContentLevel) -> Statement:
         lambda: (
             Picture.versions.through.objects.filter(AnyOf("version_id"), **shown)
             .order_by("-picture__is_cover", "picture_id")
-            .values_list("version_id", *(f"picture__{name}" for name in PictureRow._fields))
+            .values_list("version_id", *_columns(PictureRow, _PICTURE_COLUMNS))
         )
     )
 
 
-_BY_KEY = _versions(Q(AnyOf("pk")), *_NETWORK_COLUMNS)
-_ALL_OF = _versions(Q(AnyOf("network_id")), "network_id")
-_PUBLISHED_OF = _versions(Q(AnyOf("network_id"), status=Version.Status.PUBLISHED), "network_id")
+_NETWORKS = Statement(
+    lambda: Network.objects.filter(AnyOf("pk")).values_list(*_columns(NetworkRow, _NETWORK_COLUMNS))
+)
+_BY_KEY = _versions(Q(AnyOf("pk")))
+_ALL_OF = _versions(Q(AnyOf("network_id")))
+_PUBLISHED_OF = _versions(Q(AnyOf("network_id"), status=Version.Status.PUBLISHED))
 _FILES = _files()
 _PRIMARY_FILES = _files(Q(is_primary=True))
-_TAGS = Statement(
-    lambda: (
-        Network.tags.through.objects.filter(AnyOf("network_id"))
-        .order_by("tag__name")
-        .values_list("network_id", "tag__name")
-    )
-)
 
 
 def _grouped(
-    rows: Iterable[tuple[Any, ...]], make: Callable[[tuple[Any, ...]], Any] | None = None
+    rows: Iterable[tuple[Any, ...]], make: Callable[[tuple[Any, ...]], Any]
 ) -> dict[int, list[Any]]:
-    """By the first column what the others make; without `make` the second one."""
+    """By the first column what is made of the others."""
     found: dict[int, list[Any]] = defaultdict(list)
     for row in rows:
-        found[row[0]].append(make(row[1:]) if make else row[1])
+        found[row[0]].append(make(row[1:]))
     return found

@@ -1,27 +1,35 @@
-"""Queries that are always the same, written as SQL once: Django needs longer to write one than
-Postgres to answer it.
+"""Queries that are always the same, written as SQL once and prepared once by each connection:
+Django needs longer to write one, and Postgres to plan it, than to answer it.
 
     NAMES = Statement(lambda: File.objects.filter(AnyOf("version_id")).values_list("name"))
     NAMES.rows([7, 8])
 
-Values come as the driver gives them: JSON as its text.
+What is the same each time stands in the SQL itself, where Postgres plans with it. Values come as
+the driver reads Postgres' binary form: JSON has to be asked for as text.
 """
 
-from collections.abc import Callable, Collection
+import re
+from collections.abc import Callable, Iterator, Sequence, Set
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 from django.db import connection
 from django.db.models import BooleanField, F, Func, QuerySet
+from psycopg import Cursor
+from psycopg.pq import Format
+from psycopg.sql import Literal
+
+_PLACE: Final = re.compile("%[%s]")
 
 
-class _Keys:
-    """Stands for the keys, among the parameters of a statement."""
+class _Given:
+    """Stands for what is given later, among the parameters of a statement."""
 
 
 class AnyOf(Func):
-    """`column = ANY(keys)`, the keys given later; for `filter()`."""
+    """`column = ANY(list)`, the list given later; for `filter()`."""
 
+    condition = "= ANY(%s)"
     output_field = BooleanField()
 
     def __init__(self, column: str) -> None:
@@ -29,7 +37,13 @@ class AnyOf(Func):
 
     def as_sql(self, compiler: Any, *_: Any, **words: Any) -> Any:
         sql, parameters = compiler.compile(self.source_expressions[0])
-        return f"{sql} = ANY(%s)", (*parameters, _Keys)
+        return f"{sql} {self.condition}", (*parameters, _Given)
+
+
+class Like(AnyOf):
+    """`column LIKE pattern`, the pattern given later."""
+
+    condition = "LIKE %s"
 
 
 class Statement:
@@ -37,16 +51,41 @@ class Statement:
         self._queryset = rows
 
     @cached_property
-    def _written(self) -> tuple[str, tuple[Any, ...]]:
-        # What the caller of a query set would add: its meaning never depends on the keys.
-        return self._queryset().query.sql_with_params()
+    def _written(self) -> tuple[str, int]:
+        """The SQL, and how often in it stands what is given."""
+        # What the caller of a query set would add: its meaning never depends on what is given.
+        sql, parameters = self._queryset().query.sql_with_params()
+        values = iter(parameters)
+        return _PLACE.sub(lambda place: _literal(place[0], values), sql), parameters.count(_Given)
 
-    def rows(self, keys: Collection[Any]) -> list[tuple[Any, ...]]:
-        if not keys:
+    def rows(self, given: Sequence[Any] | Set[Any]) -> list[tuple[Any, ...]]:
+        """Of these keys, or of this pattern; none without."""
+        if not given:
             return []
-        sql, parameters = self._written
-        listed = list(keys)
-        with connection.cursor() as cursor:
-            cursor.execute(sql, [listed if each is _Keys else each for each in parameters])
+        connection.ensure_connection()
+        sql, places = self._written
+        value = given if isinstance(given, str) else list(given)
+        with _preparing_cursor() as cursor:
+            cursor.execute(sql, [value] * places)
             found: list[tuple[Any, ...]] = cursor.fetchall()
             return found
+
+
+def _literal(place: str, values: Iterator[Any]) -> str:
+    """What stands in a place of the SQL, with its own `%` doubled; what is given keeps its place"""
+    if place == "%%":
+        return place
+    value = next(values)
+    if value is _Given:
+        return place
+    return Literal(value).as_string(connection.connection).replace("%", "%%")
+
+
+def _preparing_cursor() -> Any:
+    """Django's cursors write the parameters into the SQL, so that it is another one each time.
+
+    Asked for by the name that Django has for itself: so wrappers and query counts see it too.
+    """
+    cursor = Cursor(connection.connection)
+    cursor.format = Format.BINARY
+    return connection._prepare_cursor(cursor)  # type: ignore[attr-defined]

@@ -147,7 +147,7 @@ class CreatorList(NumberedList):
 
     def item(self, row: Any, *, origin: str) -> shapes.JSON:
         return {
-            **shapes.creator(row, origin=origin),
+            **shapes.creator(row.username, row.avatar, origin=origin),
             "modelCount": row.model_count,
             "link": f"{origin}/api/v1/models?username={row.username}",
         }

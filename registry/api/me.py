@@ -24,7 +24,7 @@ class Me(ApiView):
         return Response(
             {
                 "id": user.pk,
-                **shapes.creator(user, origin=origin_of(request)),
+                **shapes.creator(user.username, user.avatar, origin=origin_of(request)),
                 # Civitai's words; nothing is for sale here.
                 "tier": "free",
                 "status": "active" if user.may_write else "muted",

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Final
 
 from django.http import Http404
 from rest_framework.exceptions import NotAuthenticated
@@ -39,11 +38,8 @@ from registry.filters import NetworkFilter
 from registry.keyset import keyset_page
 from registry.models import ContentLevel, Network, User
 from registry.networks import create_network, delete_network, update_network
-from registry.rows import tags_of, versions_of
+from registry.rows import networks_by_key, versions_of
 from registry.versions import create_version
-
-# Columns for searching, wide and in no shape.
-NOT_SHOWN: Final = ("search", "trigger_words", "tag_words")
 
 
 class ModelList(Writes, PublicRead):
@@ -56,14 +52,19 @@ class ModelList(Writes, PublicRead):
         paging = Paging.of(request)
         found = catalogue_filter(request)
         page = keyset_page(
-            found.qs.select_related("creator").defer(*NOT_SHOWN),
+            found.qs.only(found.order.field),
             order=found.order,
             limit=paging.limit,
             cursor=paging.cursor,
             number=paging.page,
         )
         primary_only = boolean(request.query_params.get("primaryFileOnly"), "primaryFileOnly")
-        items = _shapes(request, page.rows, up_to=found.level, primary_file_only=bool(primary_only))
+        items = _shapes(
+            request,
+            [network.pk for network in page.rows],
+            up_to=found.level,
+            primary_file_only=bool(primary_only),
+        )
         metadata = page_metadata(request, paging, page) | _hints(found, paging, len(items))
         return Response({"items": items, "metadata": metadata})
 
@@ -121,7 +122,7 @@ def catalogue_filter(request: Request) -> NetworkFilter:
     found = NetworkFilter(request.query_params, viewer=request.user)
     if not found.is_valid():
         raise issues_of_form(found.form)
-    if found.form.cleaned_data["favorites"] and not request.user.is_authenticated:
+    if found.form.cleaned_data.get("favorites") and not request.user.is_authenticated:
         raise NotAuthenticated
     return found
 
@@ -145,26 +146,31 @@ def _visible(request: Request, network_id: int) -> Network:
 
 
 def _response(request: Request, network_id: int, status: int = HTTPStatus.OK) -> Response:
-    networks = Network.objects.visible_to(request.user).filter(pk=network_id)
-    shown = list(networks.select_related("creator").defer(*NOT_SHOWN))
-    if not shown:
-        raise Http404("Model not found")
+    visible = Network.objects.visible_to(request.user).filter(pk=network_id)
     owner = request.user if isinstance(request.user, User) else None
-    [shape] = _shapes(request, shown, up_to=ContentLevel.EXPLICIT, owner=owner)
-    return Response(shape, status)
+    found = _shapes(
+        request,
+        list(visible.values_list("pk", flat=True)),
+        up_to=ContentLevel.EXPLICIT,
+        owner=owner,
+    )
+    if not found:
+        raise Http404("Model not found")
+    return Response(found[0], status)
 
 
 def _shapes(
     request: Request,
-    networks: Sequence[Network],
+    keys: Sequence[int],
     *,
     up_to: ContentLevel,
     primary_file_only: bool = False,
     owner: User | None = None,
 ) -> list[shapes.JSON]:
+    """In the order of the keys."""
+    networks = networks_by_key(keys)
     versions = versions_of(networks, up_to=up_to, primary_file_only=primary_file_only, owner=owner)
-    tags = tags_of([each.pk for each in networks])
     origin = origin_of(request)
     return [
-        shapes.model(each, versions[each.pk], tags[each.pk], origin=origin) for each in networks
+        shapes.model(networks[key], versions[key], origin=origin) for key in keys if key in networks
     ]

@@ -6,15 +6,15 @@ shapes for OpenAPI, and the tests hold the two together. Never null where a list
 promised: clients break on it.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import orjson
 from orjson import Fragment
 
 from registry.markdown import to_html
-from registry.models import ContentLevel, Network, Picture, User
+from registry.models import ContentLevel, Network, Picture
 from registry.rows import FileRow, NetworkRow, PictureRow, VersionRow, WholeVersion
 
 JSON = dict[str, Any]
@@ -37,16 +37,14 @@ MODES: Final[Mapping[str, str]] = {
 DEFAULT_PICTURE_WIDTH: Final = 450
 
 
-def model(
-    network: Network, versions: Sequence[WholeVersion], tags: Sequence[str], *, origin: str
-) -> JSON:
+def model(network: NetworkRow, versions: Sequence[WholeVersion], *, origin: str) -> JSON:
     """A network with its versions, newest first; `origin` is this host, "https://hub.example"."""
     return {
-        "id": network.pk,
+        "id": network.id,
         "name": network.name,
         "description": _html(network.description_html, network.description),
         "kind": network.kind,
-        "address": f"{origin}/{network.creator.username}/{network.slug}",
+        "address": f"{origin}/{network.creator}/{network.slug}",
         "licence": network.licence,
         **permissions(network),
         "type": "Hypernetwork",
@@ -66,8 +64,8 @@ def model(
             "commentCount": network.comment_count,
             "tippedAmountCount": 0,
         },
-        "creator": creator(network.creator, origin=origin),
-        "tags": list(tags),
+        "creator": creator(network.creator, network.avatar, origin=origin),
+        "tags": network.tags,
         "modelVersions": [version_in_model(each, origin=origin) for each in versions],
     }
 
@@ -80,8 +78,8 @@ def version_in_model(whole: WholeVersion, *, origin: str) -> JSON:
         "id": version.id,
         "name": version.name,
         "nsfwLevel": NSFW_LEVELS[network.content_level],
-        "createdAt": moment(version.created_at),
-        "publishedAt": moment(version.published_at),
+        "createdAt": version.created_at,
+        "publishedAt": version.published_at,
         "status": version.status.replace("_", " ").title().replace(" ", ""),
         "statusReason": version.status_reason,
         "availability": "Public",
@@ -130,13 +128,13 @@ def preview_grid(version: VersionRow, *, origin: str) -> Fragment | None:
     return Fragment(version.preview_grid.replace('"url": "/', f'"url": "{origin}/'))
 
 
-def version(whole: WholeVersion, tags: Sequence[str], *, origin: str) -> JSON:
+def version(whole: WholeVersion, *, origin: str) -> JSON:
     """A version alone, by id or by hash: what it belongs to, and pictures with what they say."""
     version, network, _, pictures = whole
     return version_in_model(whole, origin=origin) | {
         "images": [image(each, origin=origin, with_meta=True) for each in pictures],
         "modelId": network.id,
-        "updatedAt": moment(version.updated_at),
+        "updatedAt": version.updated_at,
         "trainingStatus": None,
         "trainingDetails": None,
         "uploadType": "Created",
@@ -149,7 +147,7 @@ def version(whole: WholeVersion, tags: Sequence[str], *, origin: str) -> JSON:
             "poi": False,
             **mode(network),
             "creator": network.creator,
-            "tags": list(tags),
+            "tags": network.tags,
         },
     }
 
@@ -165,7 +163,7 @@ def version_mini(whole: WholeVersion, *, origin: str) -> JSON:
         "modelName": network.name,
         "baseModel": version.base_model or "Other",
         "availability": "Public",
-        "publishedAt": moment(version.published_at),
+        "publishedAt": version.published_at,
         "size": primary.size if primary else 0,
         "fileName": primary.name if primary else "",
         "fileType": "Model",
@@ -198,31 +196,31 @@ def file(file: FileRow, version: VersionRow, scan: JSON, *, address: str) -> JSO
 
 def virus_scan(version: VersionRow) -> JSON:
     """What a virus scanner said of the upload; "Pending" where none was asked."""
-    opinions = json.loads(version.opinions) if version.opinions not in (None, "[]") else []
+    opinions = orjson.loads(version.opinions) if version.opinions not in (None, "[]") else []
     clam: JSON = next((each for each in opinions if each.get("scanner") == "ClamAV"), {})
     results = {"clean": "Success", "infected": "Danger", "error": "Error"}
     return {
         "virusScanResult": results.get(clam.get("verdict", ""), "Pending"),
         "virusScanMessage": clam.get("message") or "Not scanned by ClamAV.",
-        "scannedAt": moment(version.scanned_at),
+        "scannedAt": version.scanned_at,
     }
 
 
 def hashes(file: FileRow) -> dict[str, str]:
     """Upper-case, as clients compare them; AutoV1 and AutoV3 only where the file has them."""
-    every = {
-        "AutoV1": file.autov1,
-        "AutoV2": file.sha256[:10],
-        "AutoV3": file.autov3,
-        "SHA256": file.sha256,
-        "CRC32": file.crc32,
-        "BLAKE3": file.blake3,
-    }
-    return {name: value.upper() for name, value in every.items() if value}
+    sha256 = file.sha256.upper()
+    shape = {"AutoV1": file.autov1.upper()} if file.autov1 else {}
+    shape["AutoV2"] = sha256[:10]
+    if file.autov3:
+        shape["AutoV3"] = file.autov3.upper()
+    shape["SHA256"] = sha256
+    shape["CRC32"] = file.crc32.upper()
+    shape["BLAKE3"] = file.blake3.upper()
+    return shape
 
 
 def image(picture: Picture | PictureRow, *, origin: str, with_meta: bool = False) -> JSON:
-    meta = picture.meta if isinstance(picture, Picture) else json.loads(picture.meta)
+    meta = picture.meta if isinstance(picture, Picture) else orjson.loads(picture.meta)
     shape = {
         "id": picture.id,
         "url": picture_address(picture, origin=origin),
@@ -259,7 +257,7 @@ def _html(kept: str, text: str) -> str:
     return kept or (to_html(text) if text else "")
 
 
-def permissions(network: Network) -> JSON:
+def permissions(network: NetworkRow) -> JSON:
     return {
         "allowNoCredit": network.allow_no_credit,
         "allowCommercialUse": network.allow_commercial_use,
@@ -272,14 +270,13 @@ def nsfw(level: str) -> JSON:
     return {"nsfw": level != ContentLevel.GENERAL, "nsfwLevel": NSFW_LEVELS[level]}
 
 
-def mode(network: Network | NetworkRow) -> JSON:
+def mode(network: NetworkRow) -> JSON:
     """Present only on tombstones."""
     return {"mode": MODES[network.status]} if network.status in MODES else {}
 
 
-def creator(user: User, *, origin: str) -> JSON:
-    image = f"{origin}/media/{user.avatar}" if user.avatar else None
-    return {"username": user.username, "image": image}
+def creator(username: str, avatar: str, *, origin: str) -> JSON:
+    return {"username": username, "image": f"{origin}/media/{avatar}" if avatar else None}
 
 
 def air(version: VersionRow, network: NetworkRow) -> str:

@@ -3,7 +3,7 @@
 A draft is changed, published and deleted here; what is published can only be withdrawn.
 """
 
-from collections.abc import Collection
+from collections.abc import Sequence, Set
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -29,7 +29,7 @@ from registry.api.writing import (
     person,
     taken,
 )
-from registry.catalogue import versions_by_hash, versions_by_sha256
+from registry.catalogue import keys_by_hash, keys_by_sha256
 from registry.models import ContentLevel, Version
 from registry.publishing import (
     publish_version,
@@ -37,7 +37,7 @@ from registry.publishing import (
     unyank_version,
     yank_version,
 )
-from registry.rows import tags_of, whole_versions
+from registry.rows import whole_versions
 from registry.versions import delete_version, update_version
 
 NOT_FOUND: Final = "Model not found"
@@ -111,8 +111,7 @@ class VersionByHash(PublicRead):
 
     @documented(read.VERSION_BY_HASH)
     def get(self, request: Request, digest: str) -> Response:
-        found = versions_by_hash(digest).filter(pk__in=Version.objects.visible_to(request.user))
-        return Response(_one(request, _keys(found[:1])))
+        return Response(_one(request, keys_by_hash(digest, viewer=request.user)[:1]))
 
 
 class VersionsByHash(PublicRead):
@@ -151,18 +150,17 @@ def _keys(versions: QuerySet[Version]) -> list[int]:
     return list(versions.values_list("pk", flat=True))
 
 
-def _one(request: Request, keys: Collection[int]) -> shapes.JSON:
+def _one(request: Request, keys: Sequence[int]) -> shapes.JSON:
     found = _shapes(request, keys)
     if not found:
         raise Http404(NOT_FOUND)
     return found[0]
 
 
-def _shapes(request: Request, keys: Collection[int]) -> list[shapes.JSON]:
+def _shapes(request: Request, keys: Sequence[int] | Set[int]) -> list[shapes.JSON]:
     found = whole_versions(keys, up_to=ContentLevel.EXPLICIT)
-    tags = tags_of({whole.network.id for whole in found})
     origin = origin_of(request)
-    return [shapes.version(whole, tags[whole.network.id], origin=origin) for whole in found]
+    return [shapes.version(whole, origin=origin) for whole in found]
 
 
 def _visible(request: Request, version_id: int) -> Version:
@@ -176,7 +174,7 @@ def _visible(request: Request, version_id: int) -> Version:
 
 def _matches(request: Request, *, most: int) -> list[tuple[int, int, str]]:
     digests = _sha256_list(request.data, most=most)
-    return versions_by_sha256(digests, among=Version.objects.visible_to(request.user))
+    return keys_by_sha256(digests, viewer=request.user)
 
 
 def _sha256_list(data: Any, *, most: int) -> list[str]:
