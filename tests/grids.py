@@ -93,9 +93,9 @@ def drawing(cell: Cell, *, mark: int, width: int = 384, height: int = 512) -> Im
     draw = ImageDraw.Draw(image)
     radius = width * (0.10 + scene[2] / 255 * 0.08)
     x, y = width * (0.3 + scene[3] / 255 * 0.4), height * (0.22 + scene[4] / 255 * 0.16)
-    for ring in range(7, 0, -1):
+    for ring in range(4, 0, -1):
         light = _mixed(_mixed(sky, (255, 246, 224), 0.9 / ring), tint, bend * 0.25)
-        spread = radius * (1 + 0.55 * (ring - 1) * (0.5 + bend * 0.5))
+        spread = radius * (1 + 0.4 * (ring - 1) * (0.4 + bend * 0.3))
         draw.ellipse((x - spread, y - spread, x + spread, y + spread), fill=light)
     for layer in range(5):
         base = height * (0.46 + layer * 0.12)

@@ -6,6 +6,8 @@ from django import template
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
+from hub.gallery.cards import figure
+
 register = template.Library()
 DRAWINGS: Final = 6
 
@@ -26,3 +28,9 @@ def compact(number: int) -> str:
 def step(key: int) -> int:
     """Which of the drawings stands in for a picture: always the same one for a network."""
     return key % DRAWINGS
+
+
+@register.filter
+def strength(value: float) -> str:
+    """As people write it into a prompt, in any language: "0.6"."""
+    return figure(value)
