@@ -9,7 +9,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.db.models import Prefetch, Q, QuerySet
 
 from registry.models import ContentLevel, File, Network, Original, Picture, User, Version
-from registry.statements import AnyOf, Like, Statement
+from registry.statements import AnyOf, Is, Like, Statement
 
 
 def networks_with_shape(
@@ -81,7 +81,7 @@ def _keys(value: str, statement_of: Callable[[int], Statement]) -> list[int]:
     value = value.strip().lower()
     if len(value) not in _OF_LENGTH or set(value) - set(string.hexdigits):
         return []
-    given = f"{value}%" if len(value) == AUTOV2 else [value]
+    given = f"{value}%" if len(value) == AUTOV2 else value
     return [key for (key,) in statement_of(len(value)).rows(given)]
 
 
@@ -136,8 +136,8 @@ def _by_sha256_for_everyone() -> list[Statement]:
 AUTOV2: Final = 10
 # The kinds by their length. Where the index leaves empty ones out, so must the question.
 _OF_LENGTH: Final = {
-    64: Q(AnyOf("sha256")) | Q(AnyOf("blake3")),
-    12: Q(AnyOf("autov3")) & ~Q(autov3=""),
+    64: Q(Is("sha256")) | Q(Is("blake3")),
+    12: Q(Is("autov3")) & ~Q(autov3=""),
     AUTOV2: Q(Like("sha256")),
-    8: Q(AnyOf("autov1")) & ~Q(autov1="") | Q(AnyOf("crc32")),
+    8: Q(Is("autov1")) & ~Q(autov1="") | Q(Is("crc32")),
 }

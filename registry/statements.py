@@ -40,8 +40,15 @@ class AnyOf(Func):
         return f"{sql} {self.condition}", (*parameters, _Given)
 
 
+class Is(AnyOf):
+    """`column = text`, the text given later. Of a list of one Postgres expects ten, and plans anew
+    each time in the hope of less."""
+
+    condition = "= %s"
+
+
 class Like(AnyOf):
-    """`column LIKE pattern`, the pattern given later."""
+    """`column LIKE pattern`, the pattern given later: planned each time, for its index."""
 
     condition = "LIKE %s"
 
@@ -59,7 +66,7 @@ class Statement:
         return _PLACE.sub(lambda place: _literal(place[0], values), sql), parameters.count(_Given)
 
     def rows(self, given: Sequence[Any] | Set[Any]) -> list[tuple[Any, ...]]:
-        """Of these keys, or of this pattern; none without."""
+        """Of these keys, or of this text; none without."""
         if not given:
             return []
         connection.ensure_connection()

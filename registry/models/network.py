@@ -200,12 +200,14 @@ class Network(models.Model):
                 fields=["tag_ids", "base_models", "activations", "works_with"],
                 name="network_labels",
             ),
-            # One per sort order of the catalogue; the id makes each order total, for cursors.
+            # One per sort order of the catalogue; the id makes each order total, for cursors. With
+            # what is filtered by most: a page reads the index, not the rows between those it shows.
             *(
                 models.Index(
                     fields=[f"-{field}", "-id"],
+                    include=["kind", "content_level", "base_models", "tag_ids"],
                     condition=models.Q(is_listed=True),
-                    name=f"network_by_{name}",
+                    name=f"network_list_by_{name}",
                 )
                 for field, name in (
                     ("last_version_at", "newest"),
