@@ -199,7 +199,8 @@ def _write_version(version: Version, by: User, words: Mapping[str, Any]) -> Erro
 
 
 def _suggested_name(version: Version) -> str:
-    taken = set(version.network.versions.values_list("name", flat=True))
+    others = version.network.versions.exclude(pk=version.pk)
+    taken = set(others.values_list("name", flat=True))
     free = next(n for k in range(version.number, 10_000) if (n := f"v{k}") not in taken)
     return _("“%(name)s” is free.") % {"name": free}
 

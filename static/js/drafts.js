@@ -37,8 +37,9 @@ function putBack() {
   // With what that form had seen: what another tab saved since is found out, not written over.
   document.getElementById("seen").value = kept.find(([name]) => name === "seen")?.[1] ?? "{}";
   document.dispatchEvent(new CustomEvent("toast", { detail: { text: form.dataset.kept } }));
-  form.dispatchEvent(new Event("input", { bubbles: true }));
   unsaved = true;
+  // Once htmx listens.
+  addEventListener("load", () => form.dispatchEvent(new Event("input", { bubbles: true })));
 }
 
 form.addEventListener("input", keep);

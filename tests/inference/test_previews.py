@@ -14,12 +14,19 @@ from inference.errors import (
     WrongBaseModel,
 )
 from inference.models import BaseModel, Cell, OwnPrompt, PreviewGrid
-from inference.previews import MULTIPLIERS, ask_for_grid, cancel_grid, set_own_prompts
-from registry.errors import NoFile, NotAllowed
+from inference.previews import (
+    MULTIPLIERS,
+    ask_for_grid,
+    cancel_grid,
+    forget_grids,
+    set_own_prompts,
+)
+from registry.errors import NoFile, NotAllowed, VersionIsPublished
 from registry.jobs import cancel_job
 from registry.models import Job, Picture, User, Version
 from registry.networks import delete_network, take_down_network, update_network
 from registry.publishing import publish_version
+from registry.versions import record_measured_strength
 from tests.factories import CheckedVersionFactory, NetworkFactory, VersionFactory
 from tests.inference.conftest import make_base_model
 from tests.pictures import picture_of, png
@@ -213,6 +220,37 @@ class TestPublishing:
         version.refresh_from_db()
         assert version.status == Version.Status.PUBLISHED
         assert not version.preview_grids.exists()
+
+
+class TestForgetting:
+    """A draft gets another file."""
+
+    def test_nothing_of_the_file_before_is_left(
+        self, version: Version, base_model: BaseModel, alice: User
+    ) -> None:
+        grid = ask_for_grid(version=version, by=alice)
+        picture = picture_of(version)
+        Picture.objects.filter(pk=picture.pk).update(owner=alice)
+        Cell.objects.filter(grid=grid, row=0, column=1).update(picture=picture)
+        record_measured_strength(version=version, recommended=0.6, least=0.4, most=0.8)
+        forget_grids(version=version, by=alice)
+
+        version.refresh_from_db()
+        assert not version.preview_grids.exists()
+        assert not Picture.objects.filter(pk=picture.pk).exists()
+        assert (version.preview_grid, version.recommended_strength) == (None, None)
+        assert Job.objects.get(pk=grid.job_id).state == Job.State.CANCELLED
+        assert ask_for_grid(version=version, by=alice) != grid
+
+    def test_what_is_published_is_not_forgotten(self, version: Version, alice: User) -> None:
+        publish_version(version=version, by=alice)
+        version.refresh_from_db()
+        with pytest.raises(VersionIsPublished):
+            forget_grids(version=version, by=alice)
+
+    def test_others_forget_nothing(self, version: Version, bob: User) -> None:
+        with pytest.raises(NotAllowed):
+            forget_grids(version=version, by=bob)
 
 
 class TestListening:

@@ -19,7 +19,9 @@ from registry.models import AuditEvent, Blob, ContentLevel, Network, User, Versi
 from registry.networks import (
     create_network,
     delete_network,
+    free_address,
     free_bytes,
+    move_draft,
     restore_network,
     take_down_network,
     update_network,
@@ -62,6 +64,40 @@ def test_a_chosen_address_is_kept_or_refused(alice: User) -> None:
     for slug in ("my-ink", "Not A Slug"):
         with pytest.raises(ValidationError):
             create_network(by=alice, name="Ink", kind="style", slug=slug)
+
+
+def test_an_address_of_the_hubs_own_is_no_networks(alice: User) -> None:
+    with pytest.raises(ValidationError) as raised:
+        create_network(by=alice, name="Ink", kind="style", slug="feed")
+    assert set(raised.value.message_dict) == {"slug"}
+
+
+def test_a_draft_moves_to_a_chosen_address_or_to_one_of_its_name(alice: User, bob: User) -> None:
+    network = NetworkFactory(creator=alice, name="Wet paper", slug="ink")
+    NetworkFactory(creator=alice, slug="wet-paper")
+    assert move_draft(network=network, slug="my-ink", by=alice).slug == "my-ink"
+    assert move_draft(network=network, slug="", by=alice).slug == "wet-paper-2"
+    assert AuditEvent.objects.filter(action="network.moved").count() == 2
+    for slug in ("wet-paper", "Not A Slug", "feed"):
+        with pytest.raises(ValidationError):
+            move_draft(network=network, slug=slug, by=alice)
+    with pytest.raises(NotAllowed):
+        move_draft(network=network, slug="bobs", by=bob)
+
+
+def test_what_is_published_stays_at_its_address(alice: User) -> None:
+    version = PublishedVersionFactory(network__creator=alice)
+    with pytest.raises(WrongStatus):
+        move_draft(network=version.network, slug="elsewhere", by=alice)
+
+
+def test_a_free_address_is_not_anyone_elses(alice: User) -> None:
+    network = NetworkFactory(creator=alice, name="Ink", slug="ink")
+    assert free_address(network) == "ink"
+    for slug in ("wash", "wash-2", "wash-4"):
+        NetworkFactory(creator=alice, slug=slug)
+    NetworkFactory(slug="wash-3")
+    assert free_address(network, like="wash") == "wash-3"
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from registry.publishing import publish_version, yank_version
 from registry.tagging import (
     AliasOfAlias,
     make_alias,
+    meant_tags,
     recount,
     resolve_tags,
     set_namespace,
@@ -107,6 +108,17 @@ def test_only_moderators_say_what_tags_mean(alice: User, mod: User) -> None:
     with pytest.raises(ModeratorsOnly):
         set_namespace(tag=tag, namespace=Tag.Namespace.STYLE, by=alice)
     assert set_namespace(tag=tag, namespace=Tag.Namespace.STYLE, by=mod).namespace == "style"
+
+
+def test_what_is_meant_is_told_without_making_tags(mod: User) -> None:
+    resolve_tags(["watercolour"])
+    make_alias(name="aquarelle", of=Tag.objects.get(name="watercolour"), by=mod)
+    before = Tag.objects.count()
+    typed = ["Aquarelle", "Style: New_One", "watercolour", " "]
+    assert meant_tags(typed) == ["style:new one", "watercolour"]
+    assert Tag.objects.count() == before
+    with pytest.raises(ValidationError):
+        meant_tags(["a/b"])
 
 
 def test_suggestions_begin_with_what_was_typed_then_sound_like_it(mod: User) -> None:
