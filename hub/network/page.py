@@ -82,12 +82,19 @@ def grid_context(request: HttpRequest, version: Version, gate: Gate) -> dict[str
     return {
         "viewer": None if gate.closed else viewer,
         "has_grid": viewer is not None,
+        "gate_placeholder": _blurred(viewer) if gate.closed and not gate.needs_account else "",
         "why_no_grid": "" if viewer else _why_no_grid(version),
         "tag": tag_of(version, viewer),
         "measured": measured,
         "measured_on": _measured_on(version, viewer),
         "curve": curve_of(measured, version),
     }
+
+
+def _blurred(viewer: Viewer | None) -> str:
+    """Sixteen pixels of what the gate hides, as a data URI: its colours, and no more."""
+    picture = viewer.square.picture if viewer else None
+    return picture.placeholder if picture else ""
 
 
 def tag_of(version: Version, viewer: Viewer | None) -> str:

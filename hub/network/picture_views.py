@@ -8,7 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
-from hub.accounts.people import posted_from, signed_in
+from hub.accounts.people import signed_in
 from hub.network.forms import PictureForm
 from hub.network.reading import (
     GONE,
@@ -58,11 +58,12 @@ def _take(request: HttpRequest, network: Network, versions: list[Version]) -> Ht
     return _page(request, network, versions, form, status=400)
 
 
-@posted_from("network_pictures")
 @login_required
 def remove(request: HttpRequest, username: str, slug: str, picture_id: int) -> HttpResponse:
     """One's own for good; others' from this network, by its creator, or from everyone, by a
-    moderator."""
+    moderator. A visit by GET, after signing in say, changes nothing."""
+    if request.method != "POST":
+        return redirect("network_pictures", username, slug)
     network = _network(request, username, slug)
     user = signed_in(request)
     shown = Picture.objects.filter(is_preview=False, versions__network=network).distinct()

@@ -159,7 +159,7 @@ def test_the_whole_grid_and_the_parameters_of_a_cell(
 
     page.locator("summary", has_text="Parameters").click()
     page.get_by_role("button", name="Copy parameters").click()
-    expect(page.get_by_role("status")).to_have_text("Copied")
+    expect(page.locator("#toasts")).to_have_text("Copied")
     picture = Cell.objects.get(row=1, multiplier=1.25).picture
     assert picture is not None
     assert page.evaluate("navigator.clipboard.readText()") == picture.meta["parameters"]
@@ -174,7 +174,7 @@ def test_the_page_fills_while_pictures_are_rendered(
     grid = grid_of(waiting, base_model=base_model, done=False)
     page.goto(INK)
     expect(page.get_by_text("Waiting for a render worker")).to_be_visible()
-    expect(page.get_by_text("Not rendered yet")).to_be_visible()
+    expect(page.get_by_text("Not rendered yet", exact=True)).to_be_visible()
 
     PreviewGrid.objects.update(status=PreviewGrid.Status.RENDERING)
     first = list(grid.cells.filter(row=0))
