@@ -307,6 +307,8 @@ def suggestions(text: str, *, among: QuerySet[Network]) -> list[str]:
     with transaction.atomic(), connection.cursor() as cursor:
         # Postgres' own 0.3 has it look at a twentieth of a million names.
         cursor.execute(f"SET LOCAL pg_trgm.similarity_threshold = {CLOSE_NAME}")
-        found = {name.lower(): name for name in [*names[:SUGGESTIONS], *tags[:SUGGESTIONS]]}
+        found = {name.lower(): name for name in names[:SUGGESTIONS]}
     found.pop(text, None)
+    if len(found) < SUGGESTIONS:
+        found |= {name: name for name in tags[:SUGGESTIONS] if name != text}
     return list(found.values())[:SUGGESTIONS]

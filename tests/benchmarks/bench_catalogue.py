@@ -2,17 +2,22 @@
 
 Each request goes through the whole WSGI application in this process, to a Postgres and a Valkey of
 its own: every request another value, one after the other. Printed are the middle and the 99th
-percentile in milliseconds, how many queries one request makes, and the goal for two cores.
+percentile in milliseconds, and the goal for two cores; then, of the middle request, how long this
+process computed and how long it waited for Postgres, and how many queries it made.
 
-The rows are loaded once, which takes minutes, into a folder that is kept for the next run.
+Measured is a hub that has been in service for a while: the tables have been read once, and each
+kind of request has been asked some times with other values. Its log goes to a file, as a served
+hub's does. The rows are loaded once, which takes minutes, into a folder that is kept for the next
+run.
 """
 
 import argparse
+import logging
 import os
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks.catalogue_database import catalogue_servers, fill
+from tests.benchmarks.catalogue_database import catalogue_servers, fill, read_once
 
 
 def main() -> None:
@@ -24,7 +29,8 @@ def main() -> None:
     parser.add_argument("--load", action="store_true", help="load the rows, and stop there")
     arguments = parser.parse_args()
     name = f"hyperhub-catalogue-{arguments.networks}"
-    with catalogue_servers(arguments.data or Path(tempfile.gettempdir(), name)):
+    folder = arguments.data or Path(tempfile.gettempdir(), name)
+    with catalogue_servers(folder):
         os.environ["DJANGO_SETTINGS_MODULE"] = "hub.settings"
         import django
 
@@ -33,7 +39,16 @@ def main() -> None:
         if not arguments.load:
             from tests.benchmarks.catalogue_requests import report
 
+            read_once(folder)
+            _log_to(folder / "requests.log")
             report(arguments.requests, only=arguments.only)
+
+
+def _log_to(file: Path) -> None:
+    """A terminal that scrolls is slower than the hub."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.StreamHandler):
+            handler.setStream(file.open("w"))
 
 
 if __name__ == "__main__":
