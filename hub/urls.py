@@ -39,7 +39,7 @@ urlpatterns = [
     path("api/docs", api_docs, name="api-docs"),
     path("api/v1/", include("registry.api.urls")),
     path("api/v1/", include("inference.api.urls")),
-    path("api/download/models/<int:version_id>", DownloadVersion.as_view()),
+    path("api/download/models/<int:version_id>", DownloadVersion.as_view(), name="download"),
     path("api/download/models/<int:version_id>/bundle", VersionBundle.as_view()),
     path("api/download/models/<int:version_id>/preview", VersionPreview.as_view()),
     path("api/download/models/<int:version_id>/sidecar", VersionSidecar.as_view()),

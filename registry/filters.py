@@ -101,6 +101,23 @@ class NumbersFilter(filters.Filter):  # type: ignore[misc]  # django-filter has 
     field_class = NumbersField
 
 
+class AllOfField(forms.Field):
+    """Repeatable, and all of them are meant: `tag=ink&tag=night`."""
+
+    widget = forms.SelectMultiple
+    MOST = 20
+
+    def to_python(self, value: list[str] | None) -> list[str]:
+        values = list(dict.fromkeys(value or []))
+        if len(values) > self.MOST:
+            raise forms.ValidationError(_("At most 20 of them."))
+        return values
+
+
+class AllOfFilter(filters.Filter):  # type: ignore[misc]
+    field_class = AllOfField
+
+
 class NetworkFilter(filters.FilterSet):  # type: ignore[misc]
     """Listed networks that answer to all the parameters; `order` says in which order.
 
@@ -109,7 +126,7 @@ class NetworkFilter(filters.FilterSet):  # type: ignore[misc]
 
     query = filters.CharFilter(method="by_query")
     ids = NumbersFilter(field_name="pk", lookup_expr="in")
-    tag = filters.CharFilter(method="by_tag")
+    tag = AllOfFilter(method="by_tags")
     username = filters.CharFilter(field_name="creator__username", lookup_expr="iexact")
     types = OneOfFilter(choices=TYPES, method="by_types")
     kind = OneOfFilter(choices=Network.Kind.values)
@@ -191,8 +208,11 @@ class NetworkFilter(filters.FilterSet):  # type: ignore[misc]
     def by_query(self, networks: QuerySet[Network], *_: object) -> QuerySet[Network]:
         return search.matching(networks, self.parsed)
 
-    def by_tag(self, networks: QuerySet[Network], _: str, name: str) -> QuerySet[Network]:
-        return networks.filter(tag_ids__overlap=search.tag_ids({search.normal_tag(name)}))
+    def by_tags(self, networks: QuerySet[Network], _: str, names: list[str]) -> QuerySet[Network]:
+        for name in names:
+            keys = search.tag_ids({search.normal_tag(name)})
+            networks = networks.filter(tag_ids__overlap=keys)
+        return networks
 
     def by_types(self, networks: QuerySet[Network], _: str, types: list[str]) -> QuerySet[Network]:
         return networks if not types or OUR_TYPE in types else networks.none()

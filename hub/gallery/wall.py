@@ -8,10 +8,8 @@ an endless wall counts no facets.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final
+from typing import Final
 
-import django_filters as filters
-from django import forms
 from django.http import HttpRequest, QueryDict
 from django.utils.http import urlencode
 
@@ -49,30 +47,6 @@ DEFAULTS: Final = {"sort": DEFAULT_SORT, "period": "AllTime"}
 State = dict[str, list[str]]
 
 
-class AllOfField(forms.Field):
-    """Repeatable, and all of them are meant: `tag=ink&tag=night`."""
-
-    widget = forms.SelectMultiple
-
-    def to_python(self, value: list[str] | None) -> list[str]:
-        return list(value or [])
-
-
-class AllOfFilter(filters.Filter):  # type: ignore[misc]  # django-filter has no types
-    field_class = AllOfField
-
-
-class WallFilter(NetworkFilter):
-    """With several tags at once."""
-
-    tag = AllOfFilter(method="by_tags")
-
-    def by_tags(self, networks: Any, _: str, names: list[str]) -> Any:
-        for name in names:
-            networks = self.by_tag(networks, "tag", name)
-        return networks
-
-
 @dataclass(frozen=True)
 class Place:
     """Where a wall hangs: its address, and what is fixed there, such as the tag of a tag's page."""
@@ -87,7 +61,7 @@ class Wall:
         self.viewer: Viewer = request.user
         self.place = place
         self.state = _state_of(request.GET, without=place.fixed)
-        self.found = WallFilter(self._asked(), viewer=self.viewer)
+        self.found = NetworkFilter(self._asked(), viewer=self.viewer)
 
     @cached_property
     def is_valid(self) -> bool:

@@ -1,9 +1,13 @@
 """What the templates of the gallery need."""
 
+from functools import cache
 from typing import Final
 
 from django import template
+from django.templatetags.static import static
 from django.utils.formats import number_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from hub.gallery.cards import figure
@@ -34,3 +38,16 @@ def step(key: int) -> int:
 def strength(value: float) -> str:
     """As people write it into a prompt, in any language: "0.6"."""
     return figure(value)
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """As the component of that name draws it; a wall has hundreds, and components take longer."""
+    return _icon(name)
+
+
+@cache
+def _icon(name: str) -> SafeString:
+    sprite = static("vendor/lucide/sprite.svg")
+    mark = '<svg class="icon" aria-hidden="true"><use href="{}#{}"/></svg>'
+    return format_html(mark, sprite, name)

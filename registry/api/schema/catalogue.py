@@ -62,7 +62,7 @@ FILTERS: Final = (
         "`works:`, `activation:`, each also with a minus; `order:downloads`, `period:week`.",
         text(maxLength=2000),
     ),
-    query("tag", "Networks that carry this tag, or an alias of it."),
+    query("tag", "Networks that carry this tag, or an alias of it; repeated: all of them."),
     query("username", "Networks of this creator."),
     several("types", f"This hub has `{OUR_TYPE}` alone; others find nothing.", list(TYPES)),
     several("kind", "What the network teaches.", Network.Kind.values),

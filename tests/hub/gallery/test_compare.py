@@ -20,7 +20,7 @@ def base_model(db: None) -> BaseModel:
     return make_base_model()
 
 
-def page_of(client: Client, *versions: Version, **query: object) -> str:
+def page_of(client: Client, *versions: Version, **query: str | int) -> str:
     keys = ",".join(str(version.pk) for version in versions)
     response = client.get("/compare", {"v": keys, **query})
     assert response.status_code == 200

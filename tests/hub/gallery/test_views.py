@@ -26,7 +26,7 @@ def base_model(db: None) -> BaseModel:
     return make_base_model()
 
 
-def page_of(client: Client, address: str, **query: object) -> str:
+def page_of(client: Client, address: str, **query: str | list[str]) -> str:
     response = client.get(address, query)
     assert response.status_code == 200
     return response.content.decode()
