@@ -212,11 +212,10 @@ class DetailsForm(forms.Form):
 
     def _offer_base_models(self, version: Version) -> None:
         offered = fitting(version.dims) if version.dims else tuple(BaseModelName)
-        known = [(each.value, str(each.label)) for each in offered]
-        if version.base_model and version.base_model not in dict(known):
-            known.append((version.base_model, version.base_model))
+        names = dict.fromkeys([*map(str, offered), *filter(None, [version.base_model])])
         field = self.fields["base_model"]
-        field.choices = [("", _("choose…")), *known]  # type: ignore[attr-defined]
+        # Their names as everyone writes them: "SD 1.5".
+        field.choices = [("", _("choose…")), *((n, n) for n in names)]  # type: ignore[attr-defined]
         if version.dims:
             field.help_text = _("Those that the layers of your file fit.")
 

@@ -97,12 +97,12 @@ if ("fill" in form.dataset) {
 
 // --- Times ------------------------------------------------------------------------------------------
 
-const zone = form.querySelector("[data-zone]");
+const zone = document.querySelector("[data-zone]");
 if (zone) {
   const at = form.elements.at;
   const offset = () => {
     const moment = at.value ? new Date(at.value) : new Date();
-    form.querySelector("[data-utc-offset]").value = -moment.getTimezoneOffset();
+    document.querySelector("[data-utc-offset]").value = -moment.getTimezoneOffset();
   };
   offset();
   at.addEventListener("input", offset);
