@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import Final
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -168,15 +168,18 @@ def _rendered(versions: list[int]) -> dict[int, list[Shot]]:
             picture__isnull=False,
             picture__hidden_at=None,
         )
-        .select_related("picture", "grid")
-        .order_by("grid__version", "grid", "multiplier")
+        .select_related("picture")
+        .defer("picture__meta", "picture__blurhash")
+        .annotate(version=F("grid__version"), status=F("grid__status"))
+        .order_by("grid", "multiplier")
     )
     best: dict[int, tuple[bool, list[Shot]]] = {}
-    for grid, row in groupby(cells, key=lambda cell: cell.grid):
+    for _grid, group in groupby(cells, key=lambda cell: cell.grid_id):
+        row = list(group)
         shots = [Shot(cell.picture, cell.prompt, cell.multiplier) for cell in row if cell.picture]
-        is_done = grid.status == PreviewGrid.Status.DONE
-        if is_done or not best.get(grid.version_id, (False, []))[0]:
-            best[grid.version_id] = (is_done, shots)
+        version, is_done = row[0].version, row[0].status == PreviewGrid.Status.DONE
+        if is_done or not best.get(version, (False, []))[0]:
+            best[version] = (is_done, shots)
     return {version: shots for version, (_is_done, shots) in best.items()}
 
 
