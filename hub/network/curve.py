@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from inference.strength import KEPT_WELL
 from registry.models import Version
 
 WIDTH: Final = 320
@@ -33,6 +34,8 @@ class Curve:
     # What is recommended: a line, and the range as a band from x to x.
     recommended_x: float | None
     band: tuple[float, float] | None
+    # The share of the prompt that a recommended strength keeps at least.
+    kept_well: str
 
     @property
     def shift_line(self) -> str:
@@ -81,4 +84,5 @@ def curve_of(measured: Mapping[str, Any] | None, version: Version) -> Curve | No
         ),
         None if best is None else x(best),
         band,
+        f"{(measured or {}).get('rule', {}).get('keptWell', KEPT_WELL):.0%}",
     )

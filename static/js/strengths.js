@@ -28,6 +28,7 @@ function makeViewer(viewer) {
       picture = new Image(width, height);
       picture.className = "stage-picture";
       picture.draggable = false;
+      picture.decoding = "sync";
       picture.alt = cell.querySelector("img").alt;
       picture.src = large;
       pictures.set(large, picture);
@@ -39,7 +40,7 @@ function makeViewer(viewer) {
   // Only when it can be painted: until then the one before stays.
   async function putOnStage(cell) {
     const picture = pictureOf(cell);
-    await picture?.decode().catch(() => {});
+    if (picture && !picture.complete) await picture.decode().catch(() => {});
     if (cell.dataset.row !== String(shown.row) || cell.dataset.column !== String(shown.column)) return;
     for (const each of pictures.values()) each.classList.toggle("shown", each === picture);
     stage.querySelector("[data-stage-waiting]").hidden = Boolean(picture);

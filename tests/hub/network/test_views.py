@@ -225,7 +225,7 @@ class TestRendering:
         return grid_of(version, base_model=base_model, done=False)
 
     def address(self, shown: str) -> str:
-        found = re.search(r'hx-get="([^"]+)"', shown)
+        found = re.search(r'hx-get="(/alice/ink/[^"]+)"', shown)
         assert found is not None
         return html.unescape(found[1])
 
@@ -274,7 +274,7 @@ class TestRendering:
         )
         shown = page(anonymous)
         assert "Rendering failed." in shown and "file has changed." in text_of(shown)
-        assert "hx-get" not in shown
+        assert 'hx-get="/alice/' not in shown
 
 
 class TestStates:
