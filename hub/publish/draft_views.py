@@ -69,7 +69,7 @@ def _go_on(request: HttpRequest, editing: "Editing", version: Version) -> HttpRe
     try:
         if do == "publish":
             publish_version(version=version, by=user)
-            messages.success(request, _("Published. The previews are rendered now."))
+            messages.success(request, _("Published."))
             return redirect(address_of(version.network) or "my_networks")
         if do == "schedule":
             at = moment_in(request.POST)

@@ -3,8 +3,9 @@
 
 const form = document.getElementById("details");
 const key = `hyperhub.${form.dataset.keep}`;
-const notKept = new Set(["csrfmiddlewaretoken", "do", "utc_offset"]);
+const notKept = new Set(["csrfmiddlewaretoken", "do", "utc_offset", "at"]);
 let unsaved = false;
+let edits = 0;
 
 // --- Kept in this browser --------------------------------------------------------------------------
 
@@ -14,7 +15,11 @@ function values() {
 
 function keep() {
   unsaved = true;
+  edits += 1;
   localStorage.setItem(key, JSON.stringify(values()));
+  // Signing in again in another tab makes a new token.
+  const token = /(?:^|; )csrftoken=([^;]+)/.exec(document.cookie)?.[1];
+  if (token) form.elements.csrfmiddlewaretoken.value = token;
 }
 
 function forget() {
@@ -22,13 +27,13 @@ function forget() {
   localStorage.removeItem(key);
 }
 
+const typed = (pairs) => JSON.stringify(pairs.filter(([name]) => name !== "seen"));
+
 function putBack() {
   const kept = JSON.parse(localStorage.getItem(key) ?? "null");
   // A form that the hub has just sent back has what was typed in it, and its objections.
   if (!kept || form.querySelector(".theirs, [aria-invalid=true]")) return;
-  if (JSON.stringify(kept.filter(([n]) => n !== "seen")) === JSON.stringify(values().filter(([n]) => n !== "seen"))) {
-    return forget();
-  }
+  if (typed(kept) === typed(values())) return forget();
   for (const field of form.querySelectorAll("input:not([type=hidden]), textarea, select")) {
     const given = kept.filter(([name]) => name === field.name).map(([, value]) => value);
     if (["checkbox", "radio"].includes(field.type)) field.checked = given.includes(field.value);
@@ -44,40 +49,49 @@ function putBack() {
 
 form.addEventListener("input", keep);
 form.addEventListener("change", keep);
-document.addEventListener("htmx:afterSettle", () => {
-  if (document.querySelector("#save-state[data-saved]") && !busy) forget();
-});
 
 // --- Saving by itself, and by the button ------------------------------------------------------------
 
-// The button waits for what is being saved: two at once would take each other for another tab.
+// A button first lets the form save itself: then nothing depends on how its own request ends. And it
+// waits for what is being saved: two at once would take each other for another tab.
 let busy = false;
+let sent = 0;
 let pressed = null;
+let leaving = false;
 
 form.addEventListener("htmx:beforeRequest", (event) => {
   if (event.target !== form) return;
   busy = true;
+  sent = edits;
 });
 form.addEventListener("htmx:afterRequest", (event) => {
   if (event.target !== form) return;
   busy = false;
-  if (pressed) {
-    const { submitter } = pressed;
-    pressed = null;
-    // After the answer's digests are in the form.
-    setTimeout(() => form.requestSubmit(submitter));
-  }
+  // After the answer and its digests are in the page.
+  setTimeout(() => finish(event.detail.successful), 50);
 });
+
+function finish(answered) {
+  const state = document.getElementById("save-state");
+  if (answered && state.matches("[data-saved]") && edits === sent) forget();
+  const submitter = pressed;
+  pressed = null;
+  if (!submitter || !answered || state.matches("[data-signed-out]")) return;
+  leaving = true;
+  form.requestSubmit(submitter);
+}
+
 form.addEventListener("submit", (event) => {
-  if (busy) {
-    event.preventDefault();
-    pressed = event;
-    return;
-  }
-  unsaved = false;
+  if (leaving || (!busy && !unsaved)) return;
+  event.preventDefault();
+  pressed = event.submitter;
+  if (!busy) htmx.trigger(form, "save-now");
 });
 window.addEventListener("beforeunload", (event) => {
-  if (unsaved) event.preventDefault();
+  if (unsaved && !leaving) event.preventDefault();
+});
+window.addEventListener("pageshow", () => {
+  leaving = false;
 });
 
 // --- The file's own facts ---------------------------------------------------------------------------
