@@ -80,8 +80,9 @@ def tombstones_of(network: Network) -> list[Version]:
 
 
 def shown_by_people(network: Network, *, viewer: Viewer, up_to: str) -> QuerySet[Picture]:
-    """Pictures that people show with any version of it, newest first."""
-    versions = Version.objects.visible_to(viewer).filter(network=network)
+    """Pictures that people show with any version of it that is not taken down, newest first."""
+    visible = Version.objects.visible_to(viewer).filter(network=network)
+    versions = visible.exclude(status=Version.Status.TAKEN_DOWN)
     shown = Picture.objects.filter(
         pk__in=Picture.versions.through.objects.filter(version__in=versions).values("picture"),
         is_preview=False,

@@ -10,9 +10,9 @@ from registry.permissions import Action, may, require
 
 pytestmark = pytest.mark.django_db
 # What each may do to a thing of Alice's.
-EVERYONE = {"like"}
+EVERYONE = {"like", "show-picture"}
 CREATORS = {"create", "edit", "upload", "publish", "yank", "delete", "render"}
-SHARED = {"set-content-level", "set-tags"}
+SHARED = {"set-content-level", "set-tags", "hide-picture"}
 MODERATORS = {"take-down", "restore", "manage-tags", "discard-quarantined", "see-quarantine"}
 
 

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from registry.models import AuditEvent, Network, Picture, User, Version
 from registry.shown_pictures import MOST_OF_ONE_PERSON
+from registry.versions import take_down_version
 from tests.factories import NetworkFactory, PublishedVersionFactory
 from tests.hub.network.conftest import page
 from tests.pictures import png
@@ -192,6 +193,17 @@ class TestReading:
         assert f"?before={last.pk}" in first
         assert page(anonymous, ADDRESS, before=str(last.pk)).count("<figure") == 6
         assert page(anonymous).count('class="person-picture"') == 8
+
+    def test_those_of_a_version_that_was_taken_down_are_gone(
+        self, version: Version, bob: User, mod: User, anonymous: Client
+    ) -> None:
+        PublishedVersionFactory(network=version.network)
+        picture = Picture.objects.create(owner=bob, sha256="a" * 64, width=9, height=9, blurhash="")
+        picture.versions.add(version)
+        assert picture.sha256 in page(anonymous, ADDRESS)
+        take_down_version(version=version, reason="A living person.", by=mod)
+        assert picture.sha256 not in page(anonymous, ADDRESS)
+        assert picture.sha256 not in page(anonymous)
 
     def test_stronger_ones_are_left_out(
         self, version: Version, bob: User, anonymous: Client
