@@ -5,7 +5,7 @@ relation of each, they took four times as long as the rest of the request.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from functools import cache
 from typing import Any, Final, NamedTuple
 
@@ -15,7 +15,10 @@ from django.db.models.fields.json import KT
 from django.db.models.functions import Cast
 
 from registry.models import ContentLevel, File, Network, Picture, User, Version
-from registry.statements import AnyOf, Statement
+from registry.statements import AnyOf, Statement, answers
+
+Keys = Sequence[int] | Set[int]
+_Row = tuple[Any, ...]
 
 
 class FileRow(NamedTuple):
@@ -110,6 +113,11 @@ class WholeVersion(NamedTuple):
     pictures: list[PictureRow]
 
 
+class WholeNetwork(NamedTuple):
+    network: NetworkRow
+    versions: list[WholeVersion]
+
+
 class Moment(Func):
     """ISO 8601 in UTC with milliseconds and Z: Python needs longer for a page's than for the rest
     of a version."""
@@ -141,54 +149,65 @@ _PICTURE_COLUMNS: Final = {
 }
 
 
-def networks_by_key(keys: Sequence[int] | Set[int]) -> dict[int, NetworkRow]:
-    """By key, with creators and tags."""
-    return {row[0]: NetworkRow._make(row) for row in _NETWORKS.rows(keys)}
-
-
 def whole_versions(
-    keys: Sequence[int] | Set[int], *, up_to: ContentLevel, primary_file_only: bool = False
+    keys: Keys, *, up_to: ContentLevel, primary_file_only: bool = False
 ) -> list[WholeVersion]:
     """The versions of these keys, newest first, with files and the previews that may be shown."""
     found = _BY_KEY.rows(keys)
-    theirs = networks_by_key({row[0] for row in found})
-    return _with_files(found, theirs, up_to, primary_only=primary_file_only)
+    files, pictures, networks = answers(
+        *_files_and_previews(found, up_to, primary_only=primary_file_only),
+        (_NETWORKS, {key for key, *_ in found}),
+    )
+    return list(_joined(_networks(networks), found, files, pictures))
 
 
-def versions_of(
-    networks: dict[int, NetworkRow],
+def whole_networks(
+    keys: Keys,
     *,
     up_to: ContentLevel,
     primary_file_only: bool = False,
     owner: User | None = None,
-) -> dict[int, list[WholeVersion]]:
-    """By network the published ones, newest first; of an `owner`'s networks all of theirs."""
-    own = {key for key, each in networks.items() if owner and each.creator_id == owner.pk}
-    found = _ALL_OF.rows(own) + _PUBLISHED_OF.rows(networks.keys() - own)
-    by_network: dict[int, list[WholeVersion]] = defaultdict(list)
-    for whole in _with_files(found, networks, up_to, primary_only=primary_file_only):
-        by_network[whole.network.id].append(whole)
-    return by_network
+) -> list[WholeNetwork]:
+    """The networks in the order of their keys, with their published versions, newest first; an
+    `owner`'s with all of theirs."""
+    networks, found = answers(
+        (_NETWORKS, keys), (_PUBLISHED_OF if owner is None else _ALL_OF, keys)
+    )
+    by_key = _networks(networks)
+    shown = [row for row in found if row[0] in by_key and _is_shown(row, by_key[row[0]], owner)]
+    files, pictures = answers(*_files_and_previews(shown, up_to, primary_only=primary_file_only))
+    versions: dict[int, list[WholeVersion]] = defaultdict(list)
+    for whole in _joined(by_key, shown, files, pictures):
+        versions[whole.network.id].append(whole)
+    return [WholeNetwork(by_key[key], versions[key]) for key in keys if key in by_key]
 
 
-def _with_files(
-    found: list[tuple[Any, ...]],
-    networks: dict[int, NetworkRow],
-    up_to: ContentLevel,
-    *,
-    primary_only: bool,
-) -> list[WholeVersion]:
-    """Of rows that begin with the network's key."""
-    versions = [
-        (networks[row[0]], VersionRow._make(row[1:])) for row in found if row[0] in networks
-    ]
-    keys = [version.id for _, version in versions]
-    files = _grouped((_PRIMARY_FILES if primary_only else _FILES).rows(keys), FileRow._make)
-    pictures = _grouped(_previews(up_to).rows(keys), PictureRow._make)
-    return [
-        WholeVersion(version, network, files[version.id], pictures[version.id])
-        for network, version in versions
-    ]
+def _is_shown(row: _Row, network: NetworkRow, owner: User | None) -> bool:
+    if owner is None or network.creator_id == owner.pk:
+        return True
+    return VersionRow._make(row[1:]).status == Version.Status.PUBLISHED
+
+
+def _files_and_previews(
+    versions: list[_Row], up_to: ContentLevel, *, primary_only: bool
+) -> list[tuple[Statement, Keys]]:
+    keys = [key for _, key, *_ in versions]
+    return [(_PRIMARY_FILES if primary_only else _FILES, keys), (_previews(up_to), keys)]
+
+
+def _networks(rows: list[_Row]) -> dict[int, NetworkRow]:
+    return {row[0]: NetworkRow._make(row) for row in rows}
+
+
+def _joined(
+    networks: dict[int, NetworkRow], versions: list[_Row], files: list[_Row], pictures: list[_Row]
+) -> Iterator[WholeVersion]:
+    """Rows of versions begin with the network's key, those of files and pictures with theirs."""
+    files_of, pictures_of = _grouped(files, FileRow._make), _grouped(pictures, PictureRow._make)
+    for key, *row in versions:
+        if network := networks.get(key):
+            version = VersionRow._make(row)
+            yield WholeVersion(version, network, files_of[version.id], pictures_of[version.id])
 
 
 def _columns(row: Any, elsewhere: dict[str, Any]) -> list[Any]:
@@ -241,9 +260,7 @@ _FILES = _files()
 _PRIMARY_FILES = _files(Q(is_primary=True))
 
 
-def _grouped(
-    rows: Iterable[tuple[Any, ...]], make: Callable[[tuple[Any, ...]], Any]
-) -> dict[int, list[Any]]:
+def _grouped(rows: Iterable[_Row], make: Callable[[_Row], Any]) -> dict[int, list[Any]]:
     """By the first column what is made of the others."""
     found: dict[int, list[Any]] = defaultdict(list)
     for row in rows:

@@ -25,6 +25,7 @@ from django.utils.translation import gettext_lazy as _
 from registry.base_models import FAMILIES
 from registry.formats.compatibility import App
 from registry.models import BaseModelName, Network, Tag, User
+from registry.statements import AnyOf, Statement
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
@@ -275,8 +276,12 @@ def _any_of(name: str, values: Collection[str]) -> Q:
 
 def tag_ids(names: Collection[str]) -> list[int]:
     """The tags of these names, aliases resolved; a name that is no tag matches nothing."""
-    rows = Tag.objects.filter(name__in=names).values_list("id", "alias_of_id")
-    return [alias_of or key for key, alias_of in rows] or [-1]
+    return [alias_of or key for key, alias_of in _NAMED.rows(list(names))] or [-1]
+
+
+_NAMED: Final = Statement(
+    lambda: Tag.objects.filter(AnyOf("name")).order_by("pk").values_list("id", "alias_of_id")
+)
 
 
 def _text_query(words: str) -> SearchQuery:

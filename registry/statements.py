@@ -22,7 +22,11 @@ from psycopg.sql import Literal
 _PLACE: Final = re.compile("%[%s]")
 
 
-class _Given:
+Given = Sequence[Any] | Set[Any]
+Row = tuple[Any, ...]
+
+
+class _Place:
     """Stands for what is given later, among the parameters of a statement."""
 
 
@@ -37,7 +41,7 @@ class AnyOf(Func):
 
     def as_sql(self, compiler: Any, *_: Any, **words: Any) -> Any:
         sql, parameters = compiler.compile(self.source_expressions[0])
-        return f"{sql} {self.condition}", (*parameters, _Given)
+        return f"{sql} {self.condition}", (*parameters, _Place)
 
 
 class Is(AnyOf):
@@ -63,19 +67,29 @@ class Statement:
         # What the caller of a query set would add: its meaning never depends on what is given.
         sql, parameters = self._queryset().query.sql_with_params()
         values = iter(parameters)
-        return _PLACE.sub(lambda place: _literal(place[0], values), sql), parameters.count(_Given)
+        return _PLACE.sub(lambda place: _literal(place[0], values), sql), parameters.count(_Place)
 
-    def rows(self, given: Sequence[Any] | Set[Any]) -> list[tuple[Any, ...]]:
+    def rows(self, given: Given) -> list[Row]:
         """Of these keys, or of this text; none without."""
-        if not given:
-            return []
-        connection.ensure_connection()
+        [found] = answers((self, given))
+        return found
+
+    def _asked(self, given: Given) -> Any:
+        """The cursor to fetch from."""
         sql, places = self._written
         value = given if isinstance(given, str) else list(given)
-        with _preparing_cursor() as cursor:
-            cursor.execute(sql, [value] * places)
-            found: list[tuple[Any, ...]] = cursor.fetchall()
-            return found
+        cursor = _preparing_cursor()
+        cursor.execute(sql, [value] * places)
+        return cursor
+
+
+def answers(*questions: tuple[Statement, Given]) -> list[list[Row]]:
+    """The rows of several statements, none of which needs another's: sent together, so that it
+    costs one wait for Postgres."""
+    connection.ensure_connection()
+    with connection.wrap_database_errors, connection.connection.pipeline():
+        asked = [statement._asked(given) if given else None for statement, given in questions]
+        return [cursor.fetchall() if cursor else [] for cursor in asked]
 
 
 def _literal(place: str, values: Iterator[Any]) -> str:
@@ -83,7 +97,7 @@ def _literal(place: str, values: Iterator[Any]) -> str:
     if place == "%%":
         return place
     value = next(values)
-    if value is _Given:
+    if value is _Place:
         return place
     return Literal(value).as_string(connection.connection).replace("%", "%%")
 

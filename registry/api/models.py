@@ -38,7 +38,7 @@ from registry.filters import NetworkFilter
 from registry.keyset import keyset_page
 from registry.models import ContentLevel, Network, User
 from registry.networks import create_network, delete_network, update_network
-from registry.rows import networks_by_key, versions_of
+from registry.rows import whole_networks
 from registry.versions import create_version
 
 
@@ -168,9 +168,6 @@ def _shapes(
     owner: User | None = None,
 ) -> list[shapes.JSON]:
     """In the order of the keys."""
-    networks = networks_by_key(keys)
-    versions = versions_of(networks, up_to=up_to, primary_file_only=primary_file_only, owner=owner)
+    found = whole_networks(keys, up_to=up_to, primary_file_only=primary_file_only, owner=owner)
     origin = origin_of(request)
-    return [
-        shapes.model(networks[key], versions[key], origin=origin) for key in keys if key in networks
-    ]
+    return [shapes.model(each, origin=origin) for each in found]

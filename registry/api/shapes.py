@@ -6,7 +6,7 @@ shapes for OpenAPI, and the tests hold the two together. Never null where a list
 promised: clients break on it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from orjson import Fragment
 
 from registry.markdown import to_html
 from registry.models import ContentLevel, Network, Picture
-from registry.rows import FileRow, NetworkRow, PictureRow, VersionRow, WholeVersion
+from registry.rows import FileRow, NetworkRow, PictureRow, VersionRow, WholeNetwork, WholeVersion
 
 JSON = dict[str, Any]
 
@@ -37,8 +37,9 @@ MODES: Final[Mapping[str, str]] = {
 DEFAULT_PICTURE_WIDTH: Final = 450
 
 
-def model(network: NetworkRow, versions: Sequence[WholeVersion], *, origin: str) -> JSON:
+def model(whole: WholeNetwork, *, origin: str) -> JSON:
     """A network with its versions, newest first; `origin` is this host, "https://hub.example"."""
+    network, versions = whole
     return {
         "id": network.id,
         "name": network.name,

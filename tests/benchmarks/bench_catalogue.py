@@ -2,8 +2,10 @@
 
 Each request goes through the whole WSGI application in this process, to a Postgres and a Valkey of
 its own: every request another value, one after the other. Printed are the middle and the 99th
-percentile in milliseconds, and the goal for two cores; then, of the middle request, how long this
-process computed and how long it waited for Postgres, and how many queries it made.
+percentile in milliseconds, and the goal for two cores; that percentile again of the calm requests,
+from which no other program took a core, as Linux counts it, and how many of a hundred those were;
+then, of the middle request, how long this process computed, and how many queries it made. On a
+quiet machine all requests are calm.
 
 Measured is a hub that has been in service for a while: the tables have been read once, and each
 kind of request has been asked some times with other values. Its log goes to a file, as a served
@@ -39,7 +41,7 @@ def main() -> None:
         if not arguments.load:
             from tests.benchmarks.catalogue_requests import report
 
-            read_once(folder)
+            read_once()
             _log_to(folder / "requests.log")
             report(arguments.requests, only=arguments.only)
 

@@ -25,8 +25,12 @@ if TYPE_CHECKING:
 
     from tests.benchmarks.catalogue_rows import Catalogue
 
-# As on a machine that is meant for so many rows; the rest as Postgres has it.
-MACHINE: Final = ("shared_buffers=2GB", "effective_cache_size=6GB", "random_page_cost=1.1")
+# As on a machine that is meant for so many rows; the rest as Postgres has it. Pages that lie in the
+# system's cache come sooner by reading them than by waking a process that reads them.
+MACHINE: Final = (
+    *("shared_buffers=4GB", "effective_cache_size=12GB"),
+    *("random_page_cost=1.1", "io_method=sync"),
+)
 # Without a standby, and in the transaction that empties the table, COPY writes no log.
 SETTINGS: Final = (
     *("fsync=off", "full_page_writes=off", "synchronous_commit=off", "max_wal_size=4GB"),
@@ -136,14 +140,19 @@ def catalogue_servers(folder: Path) -> Iterator[None]:
             server.stop(child)
 
 
-def read_once(folder: Path) -> None:
-    """Tables and indexes into the system's cache, as far as it holds them."""
+def read_once() -> None:
+    """All tables and indexes into memory: those of networks into Postgres', the rest into the
+    system's, as far as it holds them."""
+    from django.db import connection
+
     began = perf_counter()
-    piece = bytearray(1 << 20)
-    for file in (folder / "postgres" / "base").glob("*/*"):
-        with file.open("rb", buffering=0) as opened:
-            while opened.readinto(piece):
-                pass
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE EXTENSION IF NOT EXISTS pg_prewarm")
+        cursor.execute(
+            "SELECT pg_prewarm(oid::regclass, "
+            "CASE WHEN relname LIKE '%network%' THEN 'buffer' ELSE 'read' END) FROM pg_class "
+            "WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'i')"
+        )
     print(f"Read the database once: {perf_counter() - began:.0f} s\n", flush=True)
 
 
