@@ -7,7 +7,7 @@ An entry is a network; a new version of it moves it up, under the same id.
 import re
 from datetime import UTC, datetime
 from typing import Any, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db.models import QuerySet
@@ -67,7 +67,7 @@ def of_tag(request: HttpRequest, name: str) -> HttpResponseBase:
         return redirect("tag_feed", meant.name, permanent=True)
     title = _("Hypernetworks tagged “%(name)s”") % {"name": meant.name}
     networks = _listed().filter(tag_ids__overlap=[meant.pk])
-    page, id = f"{reverse('gallery')}?tag={quote(meant.name)}", f"tag/{meant.pk}"
+    page, id = reverse("tag", args=[meant.name]), f"tag/{meant.pk}"
     return _feed(request, networks, title=title, page=page, id=id)
 
 

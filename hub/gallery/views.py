@@ -11,8 +11,10 @@ from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from hub.gallery.cards import Viewer
 from hub.gallery.menus import Menus
 from hub.gallery.wall import Place, Wall
+from registry.filters import content_level
 from registry.keyset import BadCursor
 from registry.models import ContentLevel, Network, Tag, User
 from registry.search import normal_tag
@@ -50,15 +52,18 @@ def creator(request: HttpRequest, username: str) -> HttpResponseBase:
     if person.username != username:
         return redirect("creator", person.username, permanent=True)
     place = Place(reverse("creator", args=[person.username]), {"username": person.username})
-    return _hang(request, place, "gallery/creator.html", person=person, totals=_totals(person))
+    return _hang(
+        request, place, "gallery/creator.html", person=person, totals=_totals(person, request.user)
+    )
 
 
-def _totals(person: User) -> dict[str, int]:
-    """Of all that is out, whatever the viewer wishes to see; `above` are not general."""
+def _totals(person: User, viewer: Viewer) -> dict[str, int]:
+    """Of all that is out; `above` is how much of it the viewer does not see without asking."""
+    seen = ContentLevel.up_to(content_level(viewer, asked=None))
     listed = Network.objects.listed(up_to=ContentLevel.EXPLICIT).filter(creator=person)
     totals = listed.aggregate(
         networks=Count("pk"),
-        above=Count("pk", filter=~Q(content_level=ContentLevel.GENERAL)),
+        above=Count("pk", filter=~Q(content_level__in=seen)),
         downloads=Sum("download_count"),
         likes=Sum("like_count"),
     )

@@ -376,6 +376,17 @@ class TestCreator:
         assert "<bdi>Photo</bdi>" not in page
         assert "/alice/feed.atom" in page
 
+    def test_what_is_above_the_viewers_level_is_said_and_can_be_asked_for(
+        self, anonymous: Client, alice: User
+    ) -> None:
+        published(alice, "Night", content_level=ContentLevel.EXPLICIT)
+        published(alice, "Ink")
+
+        assert "One of them is above your content level" in page_of(anonymous, "/alice")
+        asked_for = page_of(anonymous, "/alice", nsfw="true")
+        assert "above your content level" not in asked_for
+        assert "<bdi>Night</bdi>" in asked_for
+
     def test_a_name_in_another_case_leads_to_the_right_one(
         self, anonymous: Client, alice: User
     ) -> None:
@@ -411,4 +422,4 @@ class TestBareHub:
         page = page_of(alice_client, "/")
 
         assert "Create an account" not in page
-        assert "Sign out" in page
+        assert "Publish the first one" in page
