@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from hub.publish.merging import Merge, merge
 from hub.publish.words import NETWORK_LABELS, words_of
+from inference.models import PreviewGrid
 from inference.previews import ask_for_grid, forget_grids, set_own_prompts
 from registry.errors import BaseModelMismatch, HubError, LevelHeld, UploadNotReady
 from registry.models import Network, Upload, User, Version
@@ -22,7 +23,13 @@ from registry.networks import create_network, delete_network, free_address, move
 from registry.networks import update_network as write_network
 from registry.publishing import lock_network
 from registry.uploads import cancel_upload, checked_name, create_upload
-from registry.versions import create_version, delete_version, remove_file, update_version
+from registry.versions import (
+    create_version,
+    delete_version,
+    record_measured_strength,
+    remove_file,
+    update_version,
+)
 
 Errors = dict[str, list[str]]
 LONGEST_NAME: Final = 60
@@ -189,6 +196,8 @@ def _write_version(version: Version, by: User, words: Mapping[str, Any]) -> Erro
     errors = {back.get(name, name): sentences for name, sentences in found.items()}
     if "version_name" in errors:
         errors["version_name"] += [_suggested_name(version)]
+    if words.get("strength", [""])[0] is None and "strength" not in errors:
+        _recall_measured(version)
     if "prompts" in words:
         try:
             with transaction.atomic():
@@ -196,6 +205,18 @@ def _write_version(version: Version, by: User, words: Mapping[str, Any]) -> Erro
         except ValidationError as error:
             errors["prompts"] = error.messages
     return errors
+
+
+def _recall_measured(version: Version) -> None:
+    """Its creator says no strength any more: what the previews measured counts again."""
+    done = version.preview_grids.filter(status=PreviewGrid.Status.DONE).order_by("-pk").first()
+    if done is not None and done.measured.get("recommended") is not None:
+        record_measured_strength(
+            version=version,
+            recommended=done.measured["recommended"],
+            least=done.measured["least"],
+            most=done.measured["most"],
+        )
 
 
 def _suggested_name(version: Version) -> str:

@@ -11,9 +11,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from hub.accounts.people import posted_from, signed_in
-from hub.publish.draft_views import Editing, is_automatic, sign_in_first
+from hub.publish.editing import Editing
 from hub.publish.forms import OptionalReasonForm, ReasonForm
 from hub.publish.own import address_of, own_network, own_version
+from hub.publish.signed_out import is_automatic, sign_in_first
 from hub.publish.states import STATES, counts_of_creator, versions_of_creator
 from registry import publishing
 from registry.errors import HubError

@@ -200,7 +200,9 @@ function put(row) {
 
 async function take(file) {
   const row = (await goOn(file)) ?? (await begin(file));
-  if (row) new Transfer(file, row);
+  if (!row) return;
+  new Transfer(file, row);
+  next();
 }
 
 // The row of a file that was begun before, on this page or another, if the hub still waits for it.
@@ -251,7 +253,6 @@ function announce(text) {
 
 async function takeAll(files) {
   for (const file of files) await take(file);
-  next();
 }
 
 zone.querySelector("input[type=file]").addEventListener("change", (event) => {
@@ -287,6 +288,22 @@ list.addEventListener("click", (event) => {
   if (!transfer) return;
   if (event.target.closest("[data-pause]")) transfer.pause();
   if (event.target.closest("[data-resume]")) transfer.again();
+});
+
+// Cancelling one leaves the page, and with it the others, where they are.
+list.addEventListener("submit", async (event) => {
+  const row = event.target.closest(".upload");
+  const transfer = sending.get(row?.id);
+  if (!transfer) return;
+  event.preventDefault();
+  transfer.pause();
+  sending.delete(row.id);
+  localStorage.removeItem(printOf(transfer.file));
+  const body = new URLSearchParams({ csrfmiddlewaretoken: csrf() });
+  // The answer leads to the draft's page, for browsers without scripts.
+  await fetch(event.target.action, { method: "POST", body, redirect: "manual" });
+  row.remove();
+  next();
 });
 
 // What this page sends is told by this page; the others are asked for.

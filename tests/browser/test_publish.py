@@ -162,6 +162,35 @@ def test_a_file_that_is_not_taken_is_a_sentence(
     assert Network.objects.count() == 1
 
 
+def test_one_of_several_is_cancelled_and_the_other_goes_on(
+    page: Page, alice: User, console: Console, tmp_path: Path, transactional_db: None
+) -> None:
+    console.allow("net::ERR_")
+    held: list[Route] = []
+    holds = True
+
+    def hold(route: Route, request: Request) -> None:
+        if holds and request.method == "PATCH":
+            held.append(route)
+        else:
+            route.continue_()
+
+    sign_in(page, alice)
+    page.goto(PUBLISH)
+    page.route("**/api/v1/uploads/*", hold)
+    files: Any = [FIXTURES / "linear_default.pt", PLAIN]
+    page.get_by_label("Drop hypernetworks here").set_input_files(files)
+    page.wait_for_function("() => document.querySelectorAll('.upload progress').length === 2")
+    page.get_by_role("button", name="Cancel linear_default.pt").click()
+    expect(page.locator(".upload")).to_have_count(1)
+    holds = False
+    other = str(Upload.objects.get(name=PLAIN.name).pk)
+    next(route for route in held if other in route.request.url).continue_()
+    expect(page.get_by_role("list", name="Steps of the check")).to_be_visible()
+    states = dict(Upload.objects.values_list("name", "state"))
+    assert states == {"linear_default.pt": "cancelled", PLAIN.name: "received"}
+
+
 def test_two_tabs_and_a_session_that_ends_lose_nothing(
     page: Page, alice: User, console: Console, transactional_db: None
 ) -> None:

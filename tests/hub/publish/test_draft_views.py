@@ -243,6 +243,25 @@ def test_a_measured_strength_stays_the_hubs_until_its_creator_says_another(
     assert (draft.recommended_strength, draft.strength_source) == (0.7, "measured")
 
 
+def test_a_strength_that_is_said_no_more_is_the_measured_one_again(
+    alice_client: Client, draft: Version
+) -> None:
+    PreviewGrid.objects.create(
+        version=draft,
+        base_model=make_base_model(),
+        base_hash="a" * 64,
+        settings={},
+        multipliers=[0.0, 1.0],
+        status=PreviewGrid.Status.DONE,
+        finished_at=timezone.now(),
+        measured={"recommended": 0.7, "least": 0.5, "most": 1.0},
+    )
+    save(alice_client, draft, recommended_strength="0.3")
+    save(alice_client, draft, recommended_strength="")
+    draft.refresh_from_db()
+    assert (draft.recommended_strength, draft.strength_source) == (0.7, "measured")
+
+
 def test_a_draft_of_a_network_that_is_out_says_nothing_of_the_network(
     alice: User, alice_client: Client
 ) -> None:
@@ -399,6 +418,16 @@ def test_by_itself_it_says_that_nothing_is_saved(
     assert "data-signed-out" in answer.content.decode()
 
 
+def test_the_longest_texts_are_kept_in_any_script(alice_client: Client, draft: Version) -> None:
+    form = form_on(alice_client.get(address(draft)))
+    alice_client.logout()
+    longest = {"description": "墨" * 20_000, "changelog": "水" * 10_000}
+    login = alice_client.post(address(draft), form | longest)["Location"]
+    page = alice_client.post(login, {"login": "alice", "password": PASSWORD}, follow=True)
+    shown = form_on(page)
+    assert {name: shown[name] for name in longest} == longest
+
+
 def test_strangers_fill_no_session_with_books(anonymous: Client, draft: Version) -> None:
     anonymous.post(address(draft), {"description": "x" * 70_000})
     assert "publish_unsaved" not in anonymous.session
@@ -425,6 +454,14 @@ def test_not_before_its_file_is_checked(alice: User, alice_client: Client) -> No
     assert Network.objects.get().name == "Too early"
     # Saved all the same: the page goes on from there.
     assert alice_client.post(address(version), form_on(answer)).status_code == 302
+
+
+def test_not_while_its_file_is_being_checked(alice_client: Client, draft: Version) -> None:
+    Version.objects.update(status=Version.Status.PROCESSING)
+    answer = save(alice_client, draft, do="publish", description="Kept.")
+    assert answer.status_code == 409
+    assert "Its file is still being checked. Everything is saved" in text_of(answer)
+    assert Network.objects.get().description == "Kept."
 
 
 def test_not_without_a_base_model(alice_client: Client, draft: Version) -> None:
