@@ -4,7 +4,9 @@ import json
 from collections.abc import Iterator
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from registry.api import jobs
 from registry.jobs import enqueue
@@ -52,6 +54,18 @@ def test_page_by_page(job: Job, alice: User, alice_client: Client) -> None:
     assert seen == [str(each.pk) for each in (*others[::-1], job)]
     for foreign in ("WzEsMl0", "WyIyMDI2LTExLTI0VDAwOjAwOjAwWiIsMV0", "WzEsIngiXQ"):
         assert alice_client.get(f"/api/v1/jobs?cursor={foreign}").status_code == 400
+
+
+def test_queries_do_not_grow_with_the_page(alice: User, alice_client: Client) -> None:
+    counts = []
+    for number in (1, 4):
+        for _ in range(number):
+            enqueue(kind="selfcheck.ingest", payload={}, owner=alice)
+        with CaptureQueriesContext(connection) as queries:
+            answer = alice_client.get("/api/v1/jobs").json()
+        assert len(answer["items"]) >= number
+        counts.append(len(queries))
+    assert counts[0] == counts[1]
 
 
 def test_by_state(job: Job, alice_client: Client) -> None:

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
 from rest_framework.test import APIClient
 
@@ -137,6 +139,21 @@ def test_the_log_pages_from_the_latest(program: APIClient) -> None:
 
     assert [each["id"] for each in page["items"] + rest["items"]] == ids[::-1]
     assert rest["metadata"] == {}
+
+
+def test_queries_do_not_grow_with_the_lists(program: APIClient) -> None:
+    def queries_of(address: str) -> int:
+        with CaptureQueriesContext(connection) as queries:
+            assert program.get(address).json()["items"]
+        return len(queries)
+
+    first = f"{WEBHOOKS}/{made(program)['id']}"
+    program.post(f"{first}/ping", {}, format="json")
+    few = [queries_of(WEBHOOKS), queries_of(f"{first}/deliveries")]
+    for _ in range(3):
+        made(program)
+        program.post(f"{first}/ping", {}, format="json")
+    assert [queries_of(WEBHOOKS), queries_of(f"{first}/deliveries")] == few
 
 
 def test_a_delivery_of_another_webhook_is_not_under_this_one(program: APIClient) -> None:
