@@ -7,7 +7,7 @@ pages, which takes as long for a million rows as for a thousand, and said to be 
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -36,6 +36,8 @@ COLUMNS: Final[Mapping[str, str]] = {
 # Tags that are asked for narrow the others down: their own count is part of the answer.
 _NARROWING: Final = frozenset({"tag"})
 Counts = dict[str, list[tuple[str, int]]]
+# Some networks, and the facets to be counted of them.
+_Question = tuple[QuerySet[Network], list[str]]
 
 
 @dataclass(frozen=True)
@@ -65,16 +67,14 @@ def _key(found: NetworkFilter) -> str:
 
 
 def _count(found: NetworkFilter) -> Facets:
-    own = {name for name in COLUMNS if found.data.getlist(name)} - _NARROWING
-    shared = _Tally.of(found.qs, [name for name in COLUMNS if name not in own])
-    counts = dict(shared.counts)
-    is_exact = shared.is_exact
-    for name in own:
-        alone = _Tally.of(found.without(name), [name])
-        counts |= alone.counts
-        is_exact &= alone.is_exact
+    own = [name for name in COLUMNS if found.data.getlist(name) and name not in _NARROWING]
+    questions = [(found.qs, [name for name in COLUMNS if name not in own])]
+    questions += [(found.without(name), [name]) for name in own]
+    tallies = _together(questions) or [_Tally.of(*question) for question in questions]
+    counts = {name: pairs for tally in tallies for name, pairs in tally.counts.items()}
     counts["tag"] = _named(counts["tag"])
-    return Facets(shared.total, is_exact, {name: counts[name] for name in COLUMNS})
+    is_exact = all(tally.is_exact for tally in tallies)
+    return Facets(tallies[0].total, is_exact, {name: counts[name] for name in COLUMNS})
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,16 @@ class _Tally:
             for name, pairs in counts.items()
         }
         return cls(_rounded(total / share), False, scaled)
+
+
+def _together(questions: list[_Question]) -> list[_Tally] | None:
+    """Several counted in one query; None where there is one alone, or too much to count."""
+    if len(questions) == 1 or _rows_of_networks() > SURELY_MANY:
+        return None
+    counted = _counted_each(questions, limit=EXACT_UP_TO + 1)
+    if any(total > EXACT_UP_TO for total, _ in counted):
+        return None
+    return [_Tally(total, True, counts) for total, counts in counted]
 
 
 def _exactly(networks: QuerySet[Network], names: list[str]) -> tuple[int, bool, Counts]:
@@ -128,39 +138,74 @@ def _counted(
     share: float | None = None,
 ) -> tuple[int, Counts]:
     """All of them, the first `limit`, or those on a `share` of the table's pages."""
-    columns = [COLUMNS[name] for name in names]
-    rows = networks.order_by().values_list("pk", *columns)
-    try:
-        sql, parameters = rows[:limit].query.sql_with_params()
-    except EmptyResultSet:  # nothing can be among them, as Django can tell
-        return 0, {name: [] for name in names}
-    if share is not None:
-        table = connection.ops.quote_name(Network._meta.db_table)
-        sampled = f"FROM {table} TABLESAMPLE SYSTEM ({100 * share:f}) REPEATABLE (1)"
-        sql = sql.replace(f"FROM {table}", sampled, 1)
-    return _grouped(sql, parameters, names)
+    return _counted_each([(networks, names)], limit=limit, share=share)[0]
 
 
-def _grouped(sql: str, parameters: Sequence[Any], names: list[str]) -> tuple[int, Counts]:
-    """One query: the rows, and for each facet the values in them."""
-    listed = ", ".join(["key", *(f"facet_{number}" for number in range(len(names)))])
-    parts = ["SELECT '' AS facet, '' AS value, count(*) FROM matching"]
-    for number, name in enumerate(names):
-        value = f"facet_{number}" if name == "kind" else f"unnest(facet_{number})"
-        counted = f"SELECT '{name}', ({value})::text AS value, count(*)"
-        parts.append(f"{counted} FROM matching GROUP BY 2")
+def _counted_each(
+    questions: list[_Question], *, limit: int | None = None, share: float | None = None
+) -> list[tuple[int, Counts]]:
+    found: list[tuple[int, Counts]] = [(0, {name: [] for name in each}) for _, each in questions]
+    selections = []
+    for number, (networks, names) in enumerate(questions):
+        rows = networks.order_by().values_list("pk", *(COLUMNS[name] for name in names))
+        try:
+            sql, parameters = rows[:limit].query.sql_with_params()
+        except EmptyResultSet:  # nothing can be among them, as Django can tell
+            continue
+        if share is not None:
+            table = connection.ops.quote_name(Network._meta.db_table)
+            sampled = f"FROM {table} TABLESAMPLE SYSTEM ({100 * share:f}) REPEATABLE (1)"
+            sql = sql.replace(f"FROM {table}", sampled, 1)
+        selections.append(_Selection(number, sql, parameters, names))
+    for number, total, counts in _grouped(selections):
+        found[number] = (total, counts)
+    return found
+
+
+@dataclass(frozen=True)
+class _Selection:
+    """The rows of a question: a key and a column for each facet."""
+
+    number: int
+    sql: str
+    parameters: Sequence[Any]
+    names: list[str]
+
+    @property
+    def table(self) -> str:
+        return f"matching_{self.number}"
+
+    def as_table(self) -> str:
+        columns = ", ".join(["key", *(f"facet_{number}" for number in range(len(self.names)))])
+        return f"{self.table} ({columns}) AS MATERIALIZED ({self.sql})"
+
+    def groups(self) -> Iterator[str]:
+        counted = f"SELECT {self.number} AS question, '' AS facet, '' AS value, count(*)"
+        yield f"{counted} FROM {self.table}"
+        for number, name in enumerate(self.names):
+            value = f"facet_{number}" if name == "kind" else f"unnest(facet_{number})"
+            counted = f"SELECT {self.number}, '{name}', ({value})::text AS value, count(*)"
+            yield f"{counted} FROM {self.table} GROUP BY 3"
+
+
+def _grouped(selections: Sequence[_Selection]) -> Iterator[tuple[int, int, Counts]]:
+    """One query for all: the rows of each, and for each facet the values in them."""
+    if not selections:
+        return
+    tables = ", ".join(each.as_table() for each in selections)
+    groups = " UNION ALL ".join(group for each in selections for group in each.groups())
+    parameters = [value for each in selections for value in each.parameters]
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"WITH matching ({listed}) AS MATERIALIZED ({sql}) {' UNION ALL '.join(parts)}",
-            parameters,
-        )
-        found = cursor.fetchall()
-    total = next(count for facet, _, count in found if not facet)
-    counts: Counts = {name: [] for name in names}
-    for facet, value, count in found:
-        if facet:
-            counts[facet].append((value, count))
-    return total, {name: _ordered(pairs) for name, pairs in counts.items()}
+        cursor.execute(f"WITH {tables} {groups}", parameters)
+        rows = cursor.fetchall()
+    for each in selections:
+        own = [row[1:] for row in rows if row[0] == each.number]
+        total = next(count for facet, _, count in own if not facet)
+        counts: Counts = {name: [] for name in each.names}
+        for facet, value, count in own:
+            if facet:
+                counts[facet].append((value, count))
+        yield each.number, total, {name: _ordered(pairs) for name, pairs in counts.items()}
 
 
 def _ordered(pairs: list[tuple[str, int]]) -> list[tuple[str, int]]:

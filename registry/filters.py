@@ -155,6 +155,7 @@ class NetworkFilter(filters.FilterSet):  # type: ignore[misc]
 
     def __init__(self, data: QueryDict, *, viewer: User | AnonymousUser) -> None:
         self.viewer = viewer
+        self._tag_keys: dict[str, list[int]] = {}
         self.parsed = search.parse(data.get("query", ""))
         terms = self._with_terms(data)
         # The parent copies every filter, and then every field of its form, for each request; the
@@ -210,8 +211,10 @@ class NetworkFilter(filters.FilterSet):  # type: ignore[misc]
 
     def by_tags(self, networks: QuerySet[Network], _: str, names: list[str]) -> QuerySet[Network]:
         for name in names:
-            keys = search.tag_ids({search.normal_tag(name)})
-            networks = networks.filter(tag_ids__overlap=keys)
+            # Asked for again by each facet.
+            if name not in self._tag_keys:
+                self._tag_keys[name] = search.tag_ids({search.normal_tag(name)})
+            networks = networks.filter(tag_ids__overlap=self._tag_keys[name])
         return networks
 
     def by_types(self, networks: QuerySet[Network], _: str, types: list[str]) -> QuerySet[Network]:

@@ -63,6 +63,34 @@ class TestCounts:
     def test_tags_narrow_one_another_down(self) -> None:
         assert dict(counted("tag=paper").counts["tag"]) == {"ink": 1, "paper": 1}
 
+    def test_tags_that_are_repeated_are_all_meant(self) -> None:
+        assert counted("tag=ink&tag=paper").total == 1
+        assert counted("tag=ink&tag=robot").total == 0
+
+    def test_each_of_several_filters_is_ignored_by_its_own_facet_alone(self) -> None:
+        found = counted("kind=style&baseModels=SD+1.4")
+        assert (found.total, found.is_exact) == (1, True)
+        assert dict(found.counts["kind"]) == {"style": 1}
+        assert dict(found.counts["baseModels"]) == {"SD 1.5": 1, "SD 1.4": 1}
+        assert dict(found.counts["tag"]) == {"ink": 1}
+
+    def test_where_there_is_much_to_count_each_is_counted_alone_and_says_the_same(self) -> None:
+        query = "kind=style&baseModels=SD+1.4&tag=ink"
+        together = counted(query)
+        cache.clear()
+        with patch.object(module, "_together", return_value=None):
+            assert counted(query) == together
+
+    def test_more_filters_take_no_more_queries(self) -> None:
+        def queries(query: str) -> int:
+            with CaptureQueriesContext(connection) as captured:
+                counted(query)
+            return len(captured)
+
+        few = queries("kind=style&baseModels=SD+1.4")
+        many = queries("kind=style&baseModels=SD+1.5&activation=relu&works_with=a1111")
+        assert many == few
+
     def test_of_nothing(self) -> None:
         found = counted("query=nothing+like+this")
         assert found.total == 0

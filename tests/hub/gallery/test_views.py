@@ -308,7 +308,15 @@ class TestQueries:
         return furnish
 
     @pytest.mark.parametrize(
-        "address", ["/", "/?q=ikn", "/?kind=style&tag=ink&sort=Newest", "/tags/ink", "/alice"]
+        "address",
+        [
+            "/",
+            "/?q=ikn",
+            "/?kind=style&tag=ink&sort=Newest",
+            "/?kind=style&baseModels=SD+1.5&works_with=a1111&activation=relu&tag=ink",
+            "/tags/ink",
+            "/alice",
+        ],
     )
     def test_a_page(
         self,
