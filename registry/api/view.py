@@ -58,9 +58,12 @@ class ApiView(APIView):
 
     def perform_authentication(self, request: Request) -> None:
         """Counted before anything is looked up, and refusals too: guessing keys is asking."""
-        super().perform_authentication(request)
-        window = _counted(self.limit_of(request), request)
-        vars(request._request)["rate_limit_window"] = window
+        try:
+            super().perform_authentication(request)
+        finally:
+            # A browser without its CSRF token is refused here: nobody, from then on.
+            window = _counted(self.limit_of(request), request)
+            vars(request._request)["rate_limit_window"] = window
         if window is not None and window.exceeded:
             raise TooFast(window.reset)
 

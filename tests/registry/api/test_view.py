@@ -50,6 +50,13 @@ class TestLimits:
     def test_each_answer_says_what_is_left(self, anonymous: Client) -> None:
         assert [limit_of(anonymous.get(f"{V1}/enums")) for _ in range(2)] == [(2, 1), (2, 0)]
 
+    def test_a_browser_without_its_csrf_token_is_counted_too(self, alice: User) -> None:
+        browser = Client(enforce_csrf_checks=True)
+        browser.force_login(alice)
+        refused = browser.post(f"{V1}/models", {}, "application/json")
+        assert refused.status_code == 403
+        assert limit_of(refused) == (2, 1)
+
     def test_then_429_and_for_how_long_to_wait(self, anonymous: Client) -> None:
         for _ in range(2):
             anonymous.get(f"{V1}/enums")
