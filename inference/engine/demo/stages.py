@@ -1,4 +1,4 @@
-"""One stage of training from scratch: AdamW, warm-up and cosine, checkpoints, a log."""
+"""One stage of training from scratch: AdamW, a learning rate that falls, checkpoints, a log."""
 
 import json
 import logging
@@ -19,18 +19,25 @@ LOG_EVERY = 50
 
 @dataclass(frozen=True)
 class Stage:
-    """``averaging`` is the decay of the moving average of the weights that is kept; 0 is none."""
+    """``averaging`` is the decay of the moving average of the weights that is kept; 0 is none.
+
+    The learning rate falls by a cosine after the share ``steady`` of the steps.
+    """
 
     name: str
     steps: int
     learning_rate: float
     averaging: float = 0.0
+    steady: float = 0.0
     save_every: int = 200
 
     def rate_at(self, step: int) -> float:
         if step < WARM_UP:
             return self.learning_rate * (step + 1) / WARM_UP
-        done = (step - WARM_UP) / max(1, self.steps - WARM_UP)
+        falls_from = max(WARM_UP, round(self.steady * self.steps))
+        if step < falls_from:
+            return self.learning_rate
+        done = (step - falls_from) / max(1, self.steps - falls_from)
         return self.learning_rate * (0.02 + 0.98 * (1 + math.cos(math.pi * done)) / 2)
 
 
