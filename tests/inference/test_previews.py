@@ -229,6 +229,7 @@ class TestForgetting:
         self, version: Version, base_model: BaseModel, alice: User
     ) -> None:
         grid = ask_for_grid(version=version, by=alice)
+        assert grid.job_id
         picture = picture_of(version)
         Picture.objects.filter(pk=picture.pk).update(owner=alice)
         Cell.objects.filter(grid=grid, row=0, column=1).update(picture=picture)
