@@ -50,7 +50,7 @@ def render_row(
     """
     strengths = [_strengths(multiplier, networks) for multiplier in multipliers]
     limit = batch_limit or max(1, len(strengths))
-    _lay_out(base)
+    lay_out(base)
     row = Row(base, networks, prompt, seed, settings, _Progress(on_step, settings, len(strengths)))
     latents = torch.cat(halving(strengths, row.latents, limit))
     _require_finite(latents, strengths, networks)
@@ -140,7 +140,7 @@ class _Progress:
             self._done += self._steps * self._count
 
 
-def _lay_out(base: LoadedBase) -> None:
+def lay_out(base: LoadedBase) -> None:
     """Channels last, as convolutions on CPUs and GPUs want it. Once: it stays so."""
     for part, first in ((base.unet, base.unet.conv_in), (base.vae, base.vae.decoder.conv_in)):
         if not first.weight.is_contiguous(memory_format=torch.channels_last):

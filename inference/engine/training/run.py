@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 import torch
 
 from inference.engine.base import LoadedBase
+from inference.engine.grid import lay_out
 from inference.engine.training import checkpoints
 from inference.engine.training.datasets import Dataset
 from inference.engine.training.errors import AlreadyThere, Diverged
@@ -78,6 +79,7 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)
     with torch.random.fork_rng():
         torch.manual_seed(options.seed)
+        lay_out(base)  # as rendering does: pictures on the way must not change how sums round
         prepared = prepare(base, dataset, options, start_from=start_from)
         with Run(prepared, folder, on_step) as run:
             if resume:

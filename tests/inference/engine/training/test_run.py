@@ -247,13 +247,14 @@ def test_pictures_on_the_way_are_of_one_seed_at_half_and_full_strength(
     assert names == {"net-000004-0.5.png", "net-000004-1.0.png"}
 
 
-def test_pictures_on_the_way_change_nothing(
-    base: LoadedBase, pictures: Path, tmp_path: Path
-) -> None:
+def test_pictures_on_the_way_change_nothing(pictures: Path, tmp_path: Path) -> None:
     chance: dict[str, Any] = {"use_dropout": True, "dropout_structure": (0, 0.2, 0)}
+    base = tiny_base()  # that nothing has rendered with yet
     without = run(base, pictures, tmp_path / "a", **chance)
     along = run(base, pictures, tmp_path / "b", **chance, create_image_every=3)
-    assert without.network.read_bytes() == along.network.read_bytes()
+    assert (
+        sha256(without.network.read_bytes()).digest() == sha256(along.network.read_bytes()).digest()
+    )
 
 
 # --- how it ends ----------------------------------------------------------------------------------
