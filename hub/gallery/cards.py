@@ -148,7 +148,8 @@ def figure(strength: float) -> str:
     return f"{strength:.2f}".rstrip("0").rstrip(".")
 
 
-def picture_address(picture: Picture, *, width: int) -> str:
+def picture_address(picture: Picture, *, width: int | str) -> str:
+    """`width` in pixels, or "original"."""
     return f"/pictures/{picture.sha256}/width={width}/{picture.pk}.webp"
 
 

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
+from hub.gallery.cards import picture_address
 from inference.models import BaseModel, Cell, PreviewGrid
 from registry.models import Picture, Version
 
@@ -35,8 +36,7 @@ class Square:
         return self.cell.picture
 
     def address(self, width: int | str) -> str:
-        picture = self.cell.picture
-        return f"/pictures/{picture.sha256}/width={width}/{picture.pk}.webp" if picture else ""
+        return picture_address(self.picture, width=width) if self.picture else ""
 
     @property
     def small(self) -> str:

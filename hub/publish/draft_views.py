@@ -19,7 +19,7 @@ from hub.accounts.people import posted_from, signed_in
 from hub.publish.drafts import throw_away
 from hub.publish.editing import Editing
 from hub.publish.own import address_of, own_draft, own_version
-from hub.publish.signed_out import is_automatic, sign_in_first
+from hub.publish.signed_out import sign_in_first
 from hub.publish.states import draft_state
 from inference.previews import ask_for_grid
 from registry.base_models import suggested
@@ -44,14 +44,7 @@ def draft(request: HttpRequest, version_id: int) -> HttpResponse:
     if version.status not in UNPUBLISHED:
         return redirect(address_of(version.network) or "my_networks")
     editing = Editing.of(request, version.network, version)
-    if request.method != "POST":
-        return editing.page()
-    if is_automatic(request):
-        return editing.save_by_itself()
-    saved = editing.save()
-    if saved is None or not saved.is_whole:
-        return editing.page(saved)
-    return _go_on(request, editing, version)
+    return editing.answer() or _go_on(request, editing, version)
 
 
 def _go_on(request: HttpRequest, editing: Editing, version: Version) -> HttpResponse:

@@ -15,7 +15,7 @@ from hub.publish.drafts import Saved, begin_previews, save_words
 from hub.publish.forms import DetailsForm
 from hub.publish.merging import digests, seen_in
 from hub.publish.own import address_of
-from hub.publish.signed_out import what_was_kept
+from hub.publish.signed_out import is_automatic, what_was_kept
 from hub.publish.states import draft_state
 from hub.publish.words import LABELS, words_of
 from registry.errors import HubError
@@ -56,6 +56,15 @@ class Editing:
         )
         by = signed_in(request)
         return cls(request, by, network, version, form, stored, template, kept=kept is not None)
+
+    def answer(self) -> HttpResponse | None:
+        """The form, or what of it was not taken. None: all that it says is saved."""
+        if self.request.method != "POST":
+            return self.page()
+        if is_automatic(self.request):
+            return self.save_by_itself()
+        saved = self.save()
+        return None if saved is not None and saved.is_whole else self.page(saved)
 
     def save(self) -> Saved | None:
         """Every field that can be. None: it is so wrong that there is nothing to save."""

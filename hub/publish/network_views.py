@@ -14,7 +14,7 @@ from hub.accounts.people import posted_from, signed_in
 from hub.publish.editing import Editing
 from hub.publish.forms import OptionalReasonForm, ReasonForm
 from hub.publish.own import address_of, own_network, own_version
-from hub.publish.signed_out import is_automatic, sign_in_first
+from hub.publish.signed_out import sign_in_first
 from hub.publish.states import STATES, counts_of_creator, versions_of_creator
 from registry import publishing
 from registry.errors import HubError
@@ -63,13 +63,8 @@ def edit_network(request: HttpRequest, network_id: int) -> HttpResponse:
         if draft is not None:
             return redirect("draft", draft.pk)
     editing = Editing.of(request, network, None, "publish/edit_network.html")
-    if request.method != "POST":
-        return editing.page()
-    if is_automatic(request):
-        return editing.save_by_itself()
-    saved = editing.save()
-    if saved is None or not saved.is_whole:
-        return editing.page(saved)
+    if unsaved := editing.answer():
+        return unsaved
     messages.success(request, _("Saved."))
     return redirect(address_of(network) or "my_networks")
 
