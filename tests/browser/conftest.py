@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -112,3 +112,18 @@ def axe() -> CheckAccessibility:
         )
 
     return check
+
+
+def judge(page: Page, axe: CheckAccessibility, steps: Iterable[str]) -> None:
+    """axe on each page, and none may scroll sideways on a phone; all complaints at once."""
+    complaints = []
+    for name in steps:
+        try:
+            axe(page)
+        except AssertionError as found:
+            complaints.append(f"{name}: {found}")
+        page.set_viewport_size({"width": 390, "height": 844})
+        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            complaints.append(f"{name}: scrolls sideways at 390 px")
+        page.set_viewport_size({"width": 1280, "height": 720})
+    assert not complaints, "\n".join(complaints)

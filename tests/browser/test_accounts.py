@@ -1,7 +1,6 @@
 """The account area in a real browser: the whole way in, passkeys, and every page judged by axe."""
 
 import re
-from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ from rest_framework.test import APIClient
 from registry.models import User
 from tests.browser import account_pages
 from tests.browser.account_pages import add_passkey, device_code, fake_authenticator, sign_in
-from tests.browser.conftest import CheckAccessibility, Console
+from tests.browser.conftest import CheckAccessibility, Console, judge
 from tests.cast import PASSWORD
 from tests.hub.accounts.conftest import link_in
 from tests.hub.accounts.test_clients import GRANT
@@ -199,21 +198,6 @@ def test_the_admin_works_under_the_content_policy(
     page.get_by_role("button", name="Save", exact=True).click()
 
     expect(page.get_by_role("row").filter(has_text="alice")).to_contain_text("moderator")
-
-
-def judge(page: Page, axe: CheckAccessibility, steps: Iterable[str]) -> None:
-    """axe on each page, and none may scroll sideways on a phone; all complaints at once."""
-    complaints = []
-    for name in steps:
-        try:
-            axe(page)
-        except AssertionError as found:
-            complaints.append(f"{name}: {found}")
-        page.set_viewport_size({"width": 390, "height": 844})
-        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-            complaints.append(f"{name}: scrolls sideways at 390 px")
-        page.set_viewport_size({"width": 1280, "height": 720})
-    assert not complaints, "\n".join(complaints)
 
 
 @pytest.mark.slow

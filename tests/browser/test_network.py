@@ -2,6 +2,7 @@
 script."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from inference.strength import measure_strength
 from registry.models import Network, Picture, User, Version
 from registry.networks import take_down_network
 from tests.browser.account_pages import sign_in
-from tests.browser.conftest import CheckAccessibility, Console
+from tests.browser.conftest import CheckAccessibility, Console, judge
 from tests.factories import NetworkFactory, PublishedVersionFactory
 from tests.grids import grid_of, paint
 from tests.hub.network.conftest import MEASURED, rendered
@@ -244,41 +245,34 @@ def test_every_state_is_accessible(
     mod: User,
 ) -> None:
     console.allow("410")
-    complaints = []
 
-    def judge(name: str) -> None:
-        try:
-            axe(page)
-        except AssertionError as found:
-            complaints.append(f"{name}: {found}")
-        page.set_viewport_size({"width": 390, "height": 844})
-        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-            complaints.append(f"{name}: scrolls sideways at 390 px")
-        page.set_viewport_size({"width": 1280, "height": 720})
+    def states() -> Iterator[str]:
+        said = picture_of(
+            version, png(parameters="x"), meta={"prompt": "a fox", "parameters": "a fox"}
+        )
+        Picture.objects.filter(pk=said.pk).update(is_preview=False)
+        page.goto(INK)
+        yield "whole"
+        page.evaluate(
+            "document.querySelectorAll('details.fold, .viewer details').forEach(d => d.open = 1)"
+        )
+        page.get_by_role("button", name="Split with 0").click()
+        page.get_by_role("link", name="All 12 pictures").click()
+        yield "all of it open"
+        page.goto(f"{INK}/pictures")
+        yield "people's pictures"
+        Network.objects.update(content_level="mature")
+        page.goto(INK)
+        yield "behind the gate"
+        Network.objects.update(content_level="general")
+        PreviewGrid.objects.update(status="rendering", finished_at=None)
+        page.goto(INK)
+        yield "being rendered"
+        PreviewGrid.objects.all().delete()
+        page.goto(INK)
+        yield "no pictures"
+        take_down_network(network=network, reason="A living person.", by=mod)
+        page.goto(INK)
+        yield "tombstone"
 
-    said = picture_of(version, png(parameters="x"), meta={"prompt": "a fox", "parameters": "a fox"})
-    Picture.objects.filter(pk=said.pk).update(is_preview=False)
-    page.goto(INK)
-    judge("whole")
-    page.evaluate(
-        "document.querySelectorAll('details.fold, .viewer details').forEach(d => d.open = 1)"
-    )
-    page.get_by_role("button", name="Split with 0").click()
-    page.get_by_role("link", name="All 12 pictures").click()
-    judge("all of it open")
-    page.goto(f"{INK}/pictures")
-    judge("people's pictures")
-    Network.objects.update(content_level="mature")
-    page.goto(INK)
-    judge("behind the gate")
-    Network.objects.update(content_level="general")
-    PreviewGrid.objects.update(status="rendering", finished_at=None)
-    page.goto(INK)
-    judge("being rendered")
-    PreviewGrid.objects.all().delete()
-    page.goto(INK)
-    judge("no pictures")
-    take_down_network(network=network, reason="A living person.", by=mod)
-    page.goto(INK)
-    judge("tombstone")
-    assert not complaints, "\n".join(complaints)
+    judge(page, axe, states())

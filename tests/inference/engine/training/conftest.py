@@ -1,7 +1,6 @@
 """A base model of random weights that trains in moments, and a folder of pictures for it."""
 
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,14 +13,6 @@ from inference.engine.base import BaseSource, LoadedBase
 from inference.engine.vocabulary import clip_tokenizer
 
 SIDE = 64
-
-
-@pytest.fixture(scope="session", autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def tiny_base(prediction_type: str = "epsilon", deep: int = 64) -> LoadedBase:
