@@ -6,7 +6,6 @@ by the stem where just one creator's network has it.
 
 import io
 from collections.abc import Iterable
-from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any, Final
@@ -18,17 +17,15 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from registry import audit, pictures
-from registry.abnormal_ends import OutOfMemory
 from registry.catalogue import versions_by_hash
 from registry.confinement import Limits
-from registry.errors import HubError, TooMuch, WrongStatus
+from registry.errors import TooMuch, WrongStatus
 from registry.infotext import Infotext, UsedNetwork, read_infotext
 from registry.models import ContentLevel, Network, Picture, User, Version
 from registry.permissions import Action, require
+from registry.picture_uploads import UnusablePicture, decoded_by_child
 from registry.pictures import free_pictures_after_commit
-from registry.sandbox import Sandbox
 
-MAX_BYTES: Final = 20 * 2**20
 # Longer ones are made smaller.
 SIDE: Final = 2048
 MOST_OF_ONE_PERSON: Final = 40
@@ -36,13 +33,6 @@ LIMITS: Final = Limits(
     wall_seconds=40, cpu_seconds=20, memory=768 << 20, file_size=SIDE * SIDE * 3 + 4096
 )
 OUT: Final = (Version.Status.PUBLISHED, Version.Status.YANKED)
-
-
-class UnusablePicture(HubError, code="unusable-picture"):
-    """The upload is no picture that we take; `why` says what is wrong with it."""
-
-    why: str
-    sentence = "{why}"
 
 
 class TooManyPictures(TooMuch, code="too-many-pictures"):
@@ -145,28 +135,16 @@ def _is_shown_elsewhere(picture: Picture, network: Network) -> bool:
 
 def read_upload(upload: IO[bytes]) -> tuple[bytes, Infotext]:
     """A PNG of ours with the infotext in it, and what that says. Raises UnusablePicture."""
-    data = upload.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise UnusablePicture(why=str(_("The picture is larger than 20 MB. Choose a smaller one.")))
-    sandbox = Sandbox("registry.canvas", LIMITS)
-    with closing(sandbox), TemporaryDirectory() as folder:
-        source, pixels = Path(folder, "picture"), Path(folder, "pixels")
-        source.write_bytes(data)
-        outcome = sandbox.run(
-            "painting",
-            parameters={"side": SIDE},
-            sources={"picture": source},
+    with TemporaryDirectory() as folder:
+        pixels = Path(folder, "pixels")
+        said = decoded_by_child(
+            upload,
+            module="registry.canvas",
+            verb="painting",
+            side=SIDE,
+            limits=LIMITS,
             outputs={"pixels": pixels},
         )
-        if outcome.refusal is not None and outcome.refusal.rule == OutOfMemory.rule:
-            raise UnusablePicture(
-                why=str(_("The picture takes too much memory. Choose a smaller one."))
-            )
-        said = outcome.value if isinstance(outcome.value, dict) else {}
-        if said.get("problem") == "too-many-pixels":
-            raise UnusablePicture(
-                why=str(_("The picture has more than 40 million pixels. Choose a smaller one."))
-            )
         image = _image_of(said, pixels)
     infotext = read_infotext(str(said.get("parameters", "")))
     return _as_png(image, infotext.text), infotext
@@ -180,11 +158,7 @@ def _image_of(said: dict[str, Any], pixels: Path) -> Image.Image:
             raise ValueError
         return Image.frombytes("RGB", (width, height), pixels.read_bytes())
     except (KeyError, TypeError, ValueError, OSError):
-        raise UnusablePicture(
-            why=str(
-                _("This file cannot be read as a picture. Choose a PNG, JPEG, WebP or AVIF file.")
-            )
-        ) from None
+        raise UnusablePicture from None
 
 
 def _as_png(image: Image.Image, parameters: str) -> bytes:

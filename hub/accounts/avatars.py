@@ -3,35 +3,21 @@
 import base64
 import hashlib
 import io
-from contextlib import closing
-from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import IO, Final
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
-from django.utils.translation import gettext as _
 from PIL import Image
 
 from registry import audit
-from registry.abnormal_ends import OutOfMemory
 from registry.confinement import Limits
 from registry.models import User
-from registry.sandbox import Sandbox
+from registry.picture_uploads import UnusablePicture, decoded_by_child
 
-MAX_BYTES: Final = 20 * 2**20
 SIDE: Final = 320
 # Four times the most pixels that are taken: decoders and conversions hold them more than once.
 LIMITS: Final = Limits(wall_seconds=40, cpu_seconds=20, memory=768 << 20, file_size=0)
-
-
-class UnusablePicture(Exception):
-    """The upload is no picture that we take; `sentence` says why, and what would be."""
-
-    def __init__(self, sentence: str) -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
 
 
 def change_avatar(*, user: User, upload: IO[bytes]) -> None:
@@ -58,32 +44,15 @@ def encode_avatar(upload: IO[bytes]) -> bytes:
 
 def _pixels_of(upload: IO[bytes]) -> bytes:
     """RGBA; the upload's own bytes are decoded by a child that can do nothing else."""
-    data = upload.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise UnusablePicture(_("The picture is larger than 20 MB. Choose a smaller one."))
-    # One for each picture: faces change rarely, and a process that waits for the next takes memory.
-    sandbox = Sandbox("registry.faces", LIMITS)
-    with closing(sandbox), NamedTemporaryFile() as file:
-        file.write(data)
-        file.flush()
-        outcome = sandbox.run(
-            "square", parameters={"side": SIDE}, sources={"picture": Path(file.name)}
-        )
-    if outcome.refusal is not None and outcome.refusal.rule == OutOfMemory.rule:
-        raise UnusablePicture(_("The picture takes too much memory. Choose a smaller one."))
-    said = outcome.value if isinstance(outcome.value, dict) else {}
-    if said.get("problem") == "too-many-pixels":
-        raise UnusablePicture(
-            _("The picture has more than 40 million pixels. Choose a smaller one.")
-        )
+    said = decoded_by_child(
+        upload, module="registry.faces", verb="square", side=SIDE, limits=LIMITS
+    )
     try:
         pixels = base64.b64decode(said["pixels"], validate=True)
     except (KeyError, TypeError, ValueError):
         pixels = b""
     if len(pixels) != SIDE * SIDE * 4:
-        raise UnusablePicture(
-            _("This file cannot be read as a picture. Choose a PNG, JPEG, WebP or AVIF file.")
-        )
+        raise UnusablePicture
     return pixels
 
 

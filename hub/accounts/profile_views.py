@@ -8,10 +8,11 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from hub.accounts.avatars import UnusablePicture, change_avatar, remove_avatar
+from hub.accounts.avatars import change_avatar, remove_avatar
 from hub.accounts.forms import AvatarForm, ProfileForm
 from hub.accounts.people import posted_from, signed_in
 from hub.accounts.profile import change_profile
+from registry.picture_uploads import UnusablePicture
 
 FOREVER = "public, max-age=31536000, immutable"
 
@@ -44,7 +45,7 @@ def avatar(request: HttpRequest) -> HttpResponse:
         try:
             change_avatar(user=user, upload=form.cleaned_data["picture"])
         except UnusablePicture as refused:
-            form.add_error("picture", refused.sentence)
+            form.add_error("picture", refused.message)
         else:
             messages.success(request, _("Your picture is saved."))
             return redirect("account_profile")

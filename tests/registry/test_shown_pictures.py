@@ -8,10 +8,9 @@ from django.utils import timezone
 from registry import storage
 from registry.errors import AccountBlocked, Forbidden, WrongStatus
 from registry.models import Network, Picture, User, Version
+from registry.picture_uploads import MAX_BYTES, UnusablePicture
 from registry.shown_pictures import (
-    MAX_BYTES,
     SIDE,
-    UnusablePicture,
     hide_picture,
     read_upload,
     remove_picture,

@@ -14,9 +14,10 @@ from django.urls import reverse
 from PIL import Image
 
 from hub.accounts import avatars
-from hub.accounts.avatars import SIDE, UnusablePicture, encode_avatar
+from hub.accounts.avatars import SIDE, encode_avatar
 from registry.confinement import Limits
 from registry.models import AuditEvent, User
+from registry.picture_uploads import MAX_BYTES, UnusablePicture
 
 AVATAR = reverse("account_avatar")
 
@@ -146,7 +147,7 @@ def test_a_child_that_comes_to_a_bad_end_refuses_the_picture(
 
 def test_a_file_of_more_than_20_mb_is_refused() -> None:
     with pytest.raises(UnusablePicture, match="larger than 20 MB"):
-        encode_avatar(io.BytesIO(picture() + b"\0" * avatars.MAX_BYTES))
+        encode_avatar(io.BytesIO(picture() + b"\0" * MAX_BYTES))
 
 
 class TestInTheAccount:
