@@ -98,7 +98,7 @@ class TestKeyboard:
 
     def test_slash_goes_to_the_search_but_not_from_a_field(self, page: Page) -> None:
         page.goto(GUIDE)
-        search = page.get_by_role("searchbox")
+        search = page.get_by_role("combobox", name="Search")
         page.keyboard.press("/")
         expect(search).to_be_focused()
         page.keyboard.press("Escape")
