@@ -10,6 +10,7 @@ from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import BaseParser, JSONParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView
 from structlog.contextvars import get_contextvars
 
@@ -52,6 +53,14 @@ class ApiView(APIView):
     content_negotiation_class = AlwaysTheSame
     parser_classes: Sequence[type[BaseParser]] = (SmallJSON,)
 
+    def finalize_response(
+        self, request: Request, response: Response, *args: Any, **kwargs: Any
+    ) -> Response:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        if isinstance(response, Response):  # a view may answer by a stream or a redirect too
+            response.add_post_render_callback(_without_its_data)
+        return response
+
     def limit_of(self, request: Request) -> str:
         """A key of `settings.API_LIMITS`."""
         return "read" if request.method in READING else "write"
@@ -66,6 +75,13 @@ class ApiView(APIView):
             vars(request._request)["rate_limit_window"] = window
         if window is not None and window.exceeded:
             raise TooFast(window.reset)
+
+
+def _without_its_data(response: Response) -> None:
+    """A view and its answer refer to each other: what was said would wait for a collection, and
+    hundreds of said pages would stop a later request for 50 ms."""
+    response.data = None
+    vars(response)["renderer_context"] = {}
 
 
 def address_of(request: Request) -> str:
