@@ -1,8 +1,10 @@
 from registry.models.api_key import ApiKey, Scope
 from registry.models.audit import AuditEvent
+from registry.models.collection import Collection, CollectionEntry
 from registry.models.content_level import ContentLevel
 from registry.models.download import Download
 from registry.models.file import Blob, File, Finding, Original, Upload
+from registry.models.follow import Follow
 from registry.models.job import Job
 from registry.models.like import Like
 from registry.models.network import CommercialUse, Licence, Network
@@ -17,11 +19,14 @@ __all__ = [
     "AuditEvent",
     "BaseModelName",
     "Blob",
+    "Collection",
+    "CollectionEntry",
     "CommercialUse",
     "ContentLevel",
     "Download",
     "File",
     "Finding",
+    "Follow",
     "Job",
     "Licence",
     "Like",
