@@ -269,3 +269,29 @@ class StorageTrouble(Temporary, code="storage-trouble"):
     key: str
     reason: str
     sentence = _("The storage did not take a file. The hub tries again by itself.")
+
+
+# --- Collections and follows ----------------------------------------------------------------------
+
+
+class TooManyCollections(TooMuch, code="too-many-collections"):
+    most: int
+    sentence = _("You have {most} collections, which is the most. Delete one that you do not need.")
+
+
+class CollectionFull(TooMuch, code="collection-full"):
+    name: str
+    most: int
+    sentence = _(
+        "“{name}” holds {most} networks, which is the most. Take one out, or start another "
+        "collection."
+    )
+
+
+class TooManyFollows(TooMuch, code="too-many-follows"):
+    most: int
+    sentence = _("You follow {most} creators, which is the most. Stop following one of them first.")
+
+
+class FollowedOneself(Conflict, code="followed-oneself"):
+    sentence = _("This is you: what you publish is in “My networks”.")

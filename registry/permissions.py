@@ -13,8 +13,11 @@ from registry.models import User
 class Action(StrEnum):
     # Of what others have published.
     LIKE = "like"
+    FOLLOW = "follow"
     SHOW_PICTURE = "show-picture"
+    REPORT = "report"
     # Of one's own things.
+    COLLECT = "collect"
     CREATE = "create"
     EDIT = "edit"
     UPLOAD = "upload"
@@ -27,6 +30,8 @@ class Action(StrEnum):
     SET_TAGS = "set-tags"
     HIDE_PICTURE = "hide-picture"
     # Moderators'.
+    MODERATE = "moderate"
+    BLOCK = "block"
     TAKE_DOWN = "take-down"
     RESTORE = "restore"
     MANAGE_TAGS = "manage-tags"
@@ -34,9 +39,10 @@ class Action(StrEnum):
     SEE_QUARANTINE = "see-quarantine"
 
 
-_MEMBERS = frozenset({Action.LIKE, Action.SHOW_PICTURE})
+_MEMBERS = frozenset({Action.LIKE, Action.FOLLOW, Action.SHOW_PICTURE, Action.REPORT})
 _CREATORS = frozenset(
     {
+        Action.COLLECT,
         Action.CREATE,
         Action.EDIT,
         Action.UPLOAD,
@@ -54,6 +60,8 @@ _MODERATORS = frozenset(
         Action.SET_CONTENT_LEVEL,
         Action.SET_TAGS,
         Action.HIDE_PICTURE,
+        Action.MODERATE,
+        Action.BLOCK,
         Action.TAKE_DOWN,
         Action.RESTORE,
         Action.MANAGE_TAGS,

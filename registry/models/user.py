@@ -17,13 +17,13 @@ from registry.models.content_level import ContentLevel
 RESERVED_NAMES = frozenset({
     "about", "account", "accounts", "admin", "api", "assets", "atom", "blog", "collection",
     "collections", "compare", "creators", "dashboard", "download", "downloads", "feed",
-    "feed.atom", "feeds", "find", "gallery", "healthz", "help", "hub", "hyperhub", "identity",
-    "images", "jobs", "login", "logout", "me", "media", "models", "moderation", "network",
-    "networks", "new", "none", "notifications", "null", "oauth", "policy", "privacy", "publish",
-    "readyz", "register", "report", "resolve", "robots", "root", "rules", "search", "security",
-    "settings", "signin", "signup", "sitemap", "static", "status", "studio", "styleguide",
-    "support", "system", "tag", "tags", "terms", "undefined", "upload", "uploads", "user",
-    "users", "well-known", "www",
+    "feed.atom", "feeds", "find", "following", "gallery", "healthz", "help", "hub", "hyperhub",
+    "identity", "images", "jobs", "login", "logout", "me", "media", "models", "moderation",
+    "network", "networks", "new", "none", "notifications", "null", "oauth", "policy", "privacy",
+    "publish", "readyz", "register", "report", "resolve", "robots", "root", "rules", "search",
+    "security", "settings", "signin", "signup", "sitemap", "static", "status", "studio",
+    "styleguide", "support", "system", "tag", "tags", "terms", "undefined", "upload", "uploads",
+    "user", "users", "well-known", "www",
 })
 # fmt: on
 

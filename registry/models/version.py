@@ -57,6 +57,10 @@ class VersionQuerySet(models.QuerySet["Version"]):
     def listed(self) -> Self:
         return self.filter(status=Version.Status.PUBLISHED)
 
+    def of_followed(self, follower: User) -> Self:
+        """Of networks of creators whom this person follows."""
+        return self.filter(network__creator__followers__follower=follower)
+
     def with_weights(self, weights_hash: str) -> Self:
         """The same network, however it was packed; none for a version without a file."""
         return self.filter(weights_hash=weights_hash) if weights_hash else self.none()

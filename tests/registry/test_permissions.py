@@ -10,10 +10,13 @@ from registry.permissions import Action, may, require
 
 pytestmark = pytest.mark.django_db
 # What each may do to a thing of Alice's.
-EVERYONE = {"like", "show-picture"}
-CREATORS = {"create", "edit", "upload", "publish", "yank", "delete", "render"}
+EVERYONE = {"like", "follow", "show-picture", "report"}
+CREATORS = {"collect", "create", "edit", "upload", "publish", "yank", "delete", "render"}
 SHARED = {"set-content-level", "set-tags", "hide-picture"}
-MODERATORS = {"take-down", "restore", "manage-tags", "discard-quarantined", "see-quarantine"}
+MODERATORS = {
+    *("moderate", "block", "take-down", "restore", "manage-tags"),
+    *("discard-quarantined", "see-quarantine"),
+}
 
 
 def allowed(by: object, creator: User) -> set[str]:
