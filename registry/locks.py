@@ -25,3 +25,9 @@ def locked(sha256: str, *, space: int) -> Iterator[None]:
                 cursor.execute("SELECT pg_advisory_unlock(%s, %s)", keys)
         except AnyDatabaseError:
             connection.close()
+
+
+def take_turn(name: str, *, space: int) -> None:
+    """Whoever names the same waits until the transaction that this is in has ended."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [space, name])

@@ -98,6 +98,15 @@ def hide_picture(*, picture: Picture, network: Network, by: User, reason: str = 
             pictures.recount(each)
 
 
+def set_picture_level(*, picture: Picture, level: ContentLevel, by: User, reason: str) -> None:
+    """Moderators: how grown-up a picture is that somebody shows. Raises Forbidden."""
+    require(Action.MODERATE, by=by)
+    with transaction.atomic():
+        Picture.objects.filter(pk=picture.pk).update(content_level=level)
+        data = {"from": picture.content_level, "to": level}
+        audit.record("picture.level_set", by=by, on=picture, reason=reason, data=data)
+
+
 def named_versions(networks: Iterable[UsedNetwork]) -> list[Version]:
     """The listed versions that a picture names, one for each that is recognised."""
     found = []

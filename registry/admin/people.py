@@ -8,7 +8,7 @@ from django.http import HttpRequest
 
 from registry import audit
 from registry.admin.base import ReadOnlyAdmin, is_staff
-from registry.models import ApiKey, AuditEvent, Like, User
+from registry.models import ApiKey, AuditEvent, Decision, Like, Report, User
 
 if TYPE_CHECKING:  # generic for the type checker only
     UserModelAdmin = admin.ModelAdmin[User]
@@ -74,3 +74,19 @@ class LikeAdmin(ReadOnlyAdmin):
     search_fields = ("=user__username", "=network__slug")
     list_select_related = ("user", "network")
     ordering = ("-id",)
+
+
+@admin.register(Report)
+class ReportAdmin(ReadOnlyAdmin):
+    list_display = ("made_at", "reason", "subject", "reporter", "decision")
+    list_filter = ("reason", ("decision", admin.EmptyFieldListFilter))
+    search_fields = ("=subject", "=reporter__username")
+    list_select_related = ("reporter", "decision")
+
+
+@admin.register(Decision)
+class DecisionAdmin(ReadOnlyAdmin):
+    list_display = ("at", "measure", "subject", "title", "creator", "by")
+    list_filter = ("measure",)
+    search_fields = ("=subject", "=creator__username", "=by__username")
+    list_select_related = ("creator", "by")

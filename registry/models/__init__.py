@@ -9,6 +9,7 @@ from registry.models.job import Job
 from registry.models.like import Like
 from registry.models.network import CommercialUse, Licence, Network
 from registry.models.picture import Picture
+from registry.models.report import Decision, Report
 from registry.models.tag import Tag
 from registry.models.user import User
 from registry.models.version import BaseModelName, Version
@@ -23,6 +24,7 @@ __all__ = [
     "CollectionEntry",
     "CommercialUse",
     "ContentLevel",
+    "Decision",
     "Download",
     "File",
     "Finding",
@@ -33,6 +35,7 @@ __all__ = [
     "Network",
     "Original",
     "Picture",
+    "Report",
     "Scope",
     "Tag",
     "Upload",
