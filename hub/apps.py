@@ -7,6 +7,7 @@ class HubConfig(AppConfig):
 
     def ready(self) -> None:
         from hub.accounts import clients, receivers
+        from hub.moderation import mail  # noqa: F401  # hears of decisions; its jobs are known
 
         receivers.connect()
         oidc = apps.get_app_config("allauth_idp_oidc")

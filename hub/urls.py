@@ -30,6 +30,7 @@ urlpatterns = [
     path("<str:username>/feed.atom", feeds.of_creator, name="creator_feed"),
     path("theme", set_theme, name="theme"),
     path("", include("hub.publish.urls")),
+    path("", include("hub.moderation.urls")),
     path("robots.txt", robots, name="robots"),
     path("favicon.ico", favicon),
     path("manifest.webmanifest", manifest, name="manifest"),
