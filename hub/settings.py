@@ -100,6 +100,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "hub.request_log.RequestLog",
+    "hub.compression.CompressedPages",
     "corsheaders.middleware.CorsMiddleware",
     "registry.api.view.RateLimitHeaders",
     "django.middleware.http.ConditionalGetMiddleware",
