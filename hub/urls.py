@@ -5,6 +5,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from hub.api_docs.views import api_docs
+from hub.collections import urls as collection_urls
 from hub.gallery import feeds
 from hub.gallery.urls import creator_urlpatterns
 from hub.site_files import favicon, manifest, robots
@@ -25,6 +26,8 @@ admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-a
 urlpatterns = [
     path("", include("hub.accounts.urls")),
     path("", include("hub.gallery.urls")),
+    path("", include(collection_urls.urlpatterns)),
+    path("", include("hub.following.urls")),
     path("feed.atom", feeds.new_networks, name="feed"),
     path("tags/<str:name>/feed.atom", feeds.of_tag, name="tag_feed"),
     path("<str:username>/feed.atom", feeds.of_creator, name="creator_feed"),
@@ -50,6 +53,7 @@ urlpatterns = [
     path("", include("registry.api.huggingface")),
     # Last: any word may be a creator's name.
     *creator_urlpatterns,
+    *collection_urls.creator_urlpatterns,
     path("", include("hub.network.urls")),
 ]
 

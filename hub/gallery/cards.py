@@ -76,6 +76,8 @@ class Card:
     liked: bool = False
     # Above what the viewer wants to see without asking.
     blurred: bool = False
+    # What the owner of a collection says of it there.
+    note: str = ""
     now: datetime = field(default_factory=timezone.now, repr=False)
 
     @cached_property

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Exists, OuterRef, Q, Sum
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -15,8 +15,9 @@ from hub.gallery.cards import Viewer
 from hub.gallery.menus import Menus
 from hub.gallery.wall import Place, Wall
 from registry.filters import content_level
+from registry.following import with_followers
 from registry.keyset import BadCursor
-from registry.models import ContentLevel, Network, Tag, User
+from registry.models import Collection, ContentLevel, Network, Tag, User
 from registry.search import normal_tag
 
 # Of the drawing that stands in for pictures: one symbol each in static/img/strengths.svg.
@@ -46,7 +47,10 @@ def tag(request: HttpRequest, name: str) -> HttpResponseBase:
 @require_safe
 def creator(request: HttpRequest, username: str) -> HttpResponseBase:
     """Whoever has an account; a blocked person is nowhere."""
-    person = User.objects.filter(username__iexact=username, blocked_at=None, is_active=True).first()
+    people = with_followers(User.objects.all(), viewer=request.user)
+    shown = Collection.objects.visible_to(request.user).filter(owner=OuterRef("pk"), is_public=True)
+    people = people.annotate(has_collections=Exists(shown))
+    person = people.filter(username__iexact=username, blocked_at=None, is_active=True).first()
     if person is None:
         raise Http404(_("There is no creator of this name."))
     if person.username != username:

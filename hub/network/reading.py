@@ -9,7 +9,16 @@ from django.db.models.functions import Lower
 from django.http import Http404
 from django.utils.translation import gettext as _
 
-from registry.models import ContentLevel, File, Like, Network, Picture, User, Version
+from registry.models import (
+    CollectionEntry,
+    ContentLevel,
+    File,
+    Like,
+    Network,
+    Picture,
+    User,
+    Version,
+)
 
 Viewer = User | AnonymousUser
 
@@ -19,10 +28,16 @@ HEAVY: Final = ("facts", "preview_grid", "changelog", "dropout_structure")
 
 
 def find_network(username: str, slug: str, *, viewer: Viewer) -> Network:
-    """With its creator, its tags, and `is_liked` by the viewer; in any case. Raises Http404."""
+    """With its creator and its tags; in any case. Raises Http404.
+
+    And with `is_liked` and `is_collected`, in any collection, by the viewer.
+    """
     liked: Exists | Value = Value(False, output_field=BooleanField())
+    collected = liked
     if isinstance(viewer, User):
-        liked = Exists(Like.objects.filter(network=OuterRef("pk"), user=viewer))
+        here = {"network": OuterRef("pk")}
+        liked = Exists(Like.objects.filter(**here, user=viewer))
+        collected = Exists(CollectionEntry.objects.filter(**here, collection__owner=viewer))
     network = (
         Network.objects.visible_to(viewer)
         .alias(lower_name=Lower("creator__username"))
@@ -30,7 +45,7 @@ def find_network(username: str, slug: str, *, viewer: Viewer) -> Network:
         .select_related("creator")
         .prefetch_related("tags")
         .defer("search", "trigger_words", "tag_words")
-        .annotate(is_liked=liked)
+        .annotate(is_liked=liked, is_collected=collected)
         .first()
     )
     if network is None:

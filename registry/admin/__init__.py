@@ -4,6 +4,6 @@ Staff read everything; what changes something does so by the domain's verbs, whi
 announce as they do for everyone.
 """
 
-from registry.admin import catalogue, files, people, work
+from registry.admin import catalogue, collections, files, people, work
 
-__all__ = ["catalogue", "files", "people", "work"]
+__all__ = ["catalogue", "collections", "files", "people", "work"]

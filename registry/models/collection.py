@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from registry.models.content_level import ContentLevel
 from registry.models.network import Network, slug_validator
 from registry.models.rendered import RenderedField
 from registry.models.user import User
@@ -30,6 +31,17 @@ class CollectionQuerySet(models.QuerySet["Collection"]):
         if isinstance(viewer, User) and viewer.may_write:
             shown |= models.Q(owner=viewer)
         return self.filter(shown)
+
+    def with_something_for(self, viewer: "User | AnonymousUser", *, up_to: ContentLevel) -> Self:
+        """Those in which this viewer finds at least one network."""
+        entries = CollectionEntry.objects.shown_to(viewer, up_to=up_to)
+        return self.filter(models.Exists(entries.filter(collection=models.OuterRef("pk"))))
+
+
+class CollectionEntryQuerySet(models.QuerySet["CollectionEntry"]):
+    def shown_to(self, viewer: "User | AnonymousUser", *, up_to: ContentLevel) -> Self:
+        """Of networks that are out, and not above the asked level."""
+        return self.filter(network__in=Network.objects.visible_to(viewer).listed(up_to=up_to))
 
 
 class Collection(models.Model):
@@ -85,6 +97,8 @@ class CollectionEntry(models.Model):
     # Chosen as the picture of the whole; where none is, the first one is.
     is_cover = models.BooleanField(default=False)
     added_at = models.DateTimeField(auto_now_add=True)
+
+    objects = CollectionEntryQuerySet.as_manager()
 
     class Meta:
         ordering = ["position"]

@@ -17,8 +17,11 @@ from registry.admin.base import RoughPaginator
 from registry.models import (
     ApiKey,
     AuditEvent,
+    Collection,
+    CollectionEntry,
     Download,
     Finding,
+    Follow,
     Job,
     Like,
     Network,
@@ -31,7 +34,7 @@ from registry.models import (
     WebhookAttempt,
     WebhookDelivery,
 )
-from tests.factories import PublishedVersionFactory, UploadFactory
+from tests.factories import PublishedVersionFactory, UploadFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 # Bookkeeping without a meaning of its own.
@@ -57,6 +60,9 @@ def a_row_of_each(owner: User) -> None:
     ApiKey.objects.create(user=owner, name="cli", prefix="hnh_abcdefgh", digest="d" * 64, scopes=[])
     AuditEvent.objects.create(actor=owner, action="key.created")
     Like.objects.create(user=owner, network=version.network)
+    collection = Collection.objects.create(owner=owner, name="Inks", slug="inks")
+    CollectionEntry.objects.create(collection=collection, network=version.network, position=0)
+    Follow.objects.create(follower=owner, creator=UserFactory())
 
 
 @pytest.fixture
