@@ -40,6 +40,7 @@ urlpatterns = [
     path("styleguide", styleguide, name="styleguide"),
     path("account/", include("allauth.urls")),
     path("", include("allauth.idp.urls")),
+    path("", include("hub.help.urls")),
     path("api/docs", api_docs, name="api-docs"),
     path("api/v1/", include("registry.api.urls")),
     path("api/v1/", include("inference.api.urls")),
