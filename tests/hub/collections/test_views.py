@@ -221,6 +221,8 @@ class TestCost:
                 grid_of(network.latest_version, base_model=base_model)
 
         more(inks, "One", "Two")
+        # What the hub keeps in memory, such as facets, is asked for once.
+        page_of(alice_client, address)
         few = queries(alice_client, address)
         more(inks, "Three", "Four", "Five")
         more(create_collection(by=alice, name="Washes", is_public=True), "Six")
