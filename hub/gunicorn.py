@@ -32,6 +32,6 @@ def post_worker_init(worker: Any) -> None:
     _ = get_resolver().url_patterns  # imported by asking
     gc.collect()
     gc.freeze()
-    # A request leaves some two hundred objects that refer to each other. Django's own requests do.
-    # Collected twenty-five requests at a time they cost 5 ms, two hundred and fifty at a time 60.
-    gc.set_threshold(5_000, 20, 100)
+    # A request leaves some two hundred objects that refer to each other: Django's own requests do.
+    # Collected ten requests at a time they cost 2 ms, two hundred and fifty at a time 60.
+    gc.set_threshold(2_000, 20, 100)

@@ -41,6 +41,7 @@ class Stack:
     # Short: a unix socket's address has 108 bytes.
     data: DataFolder = field(default_factory=lambda: DataFolder(new_folder()))
     run: "subprocess.Popen[bytes] | None" = None
+    settings: dict[str, str] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -66,7 +67,7 @@ class Stack:
         with self.output.open("ab") as output:
             self.run = subprocess.Popen(
                 [CHECKOUT / "run", "--data", self.data.root, "--port", str(self.port)],
-                env=environment(),
+                env={**environment(), **self.settings},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
