@@ -15,6 +15,7 @@ from django.test import Client
 from django.urls import resolve
 from pytest_django.live_server_helper import LiveServer
 
+from registry import storage
 from registry.api_keys import create_api_key
 from registry.models import Network, Scope, User, Version
 from tests.cast import _person
@@ -76,7 +77,9 @@ def run(name: str, hub: str, environment: dict[str, str], folder: Path) -> str:
 def served() -> bytes:
     blob = Version.objects.get(pk=17).files.get(is_primary=True).blob
     assert blob is not None
-    return Path(settings.STORAGES["default"]["OPTIONS"]["location"], blob.key).read_bytes()
+    content = storage.get_bytes(blob.key)
+    assert content is not None
+    return content
 
 
 @pytest.mark.parametrize("name", ["find.py", "find.sh"])
