@@ -271,6 +271,16 @@ class StorageTrouble(Temporary, code="storage-trouble"):
     sentence = _("The storage did not take a file. The hub tries again by itself.")
 
 
+# --- Accounts -------------------------------------------------------------------------------------
+
+
+class LastAdmin(Conflict, code="last-admin"):
+    sentence = _(
+        "You are the only administrator: without you nobody could look after this hub. Make "
+        "somebody else one first."
+    )
+
+
 # --- Collections and follows ----------------------------------------------------------------------
 
 

@@ -72,8 +72,8 @@ def show_picture(
     return shown
 
 
-def remove_picture(*, picture: Picture, by: User) -> None:
-    """One's own, for good. Raises Forbidden."""
+def remove_picture(*, picture: Picture, by: User | None) -> None:
+    """One's own, for good; `by` None: the hub, for who leaves. Raises Forbidden."""
     require(Action.DELETE, by=by, creator=picture.owner)
     with transaction.atomic():
         networks = _networks_of(picture)

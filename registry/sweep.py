@@ -17,7 +17,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from registry import audit, blobs, pictures, storage, tagging, uploads
+from registry import audit, blobs, exporting, pictures, storage, tagging, uploads
 from registry.endings import UNDER_WAY, quarantine_key
 from registry.jobs import Run, handler
 from registry.models import Blob, File, Finding, Job, Network, Upload, Version
@@ -189,6 +189,7 @@ BROOMS: Final[Mapping[str, Callable[[], int]]] = {
     "unused blobs": unused_blobs,
     "orphan bytes": orphan_bytes,
     "orphan quarantine": orphan_quarantine,
+    "old exports": exporting.old_exports,
     "unwanted pictures": pictures.remove_unwanted,
     "wrong tag counts": tagging.recount,
     "forgotten deliveries": deliveries.start_forgotten,

@@ -96,3 +96,37 @@ class WebhookForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
         error_messages={"required": _("Tick at least one event.")},
     )
+
+
+class CloseAccountForm(forms.Form):
+    networks = forms.ChoiceField(
+        label=_("What you have published"),
+        choices=[
+            ("delete", _("Delete it. Name, hashes and versions stay to be looked up, no files.")),
+            ("keep", _("Leave it here, under “a former member”.")),
+        ],
+        initial="delete",
+        widget=forms.RadioSelect,
+    )
+    name = forms.CharField(
+        label=_("Your public name"),
+        help_text=_("Type it to show that you mean it."),
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
+        ),
+    )
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.user = user
+        if not user.networks.filter(published_at__isnull=False).exists():
+            del self.fields["networks"]
+
+    def clean_name(self) -> str:
+        name: str = self.cleaned_data["name"]
+        if name != self.user.username:
+            raise forms.ValidationError(
+                _("This is not your public name, which is “%(name)s”."),
+                params={"name": self.user.username},
+            )
+        return name

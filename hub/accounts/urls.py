@@ -2,7 +2,14 @@
 
 from django.urls import path, re_path
 
-from hub.accounts import client_views, first_admin, key_views, profile_views, webhook_views
+from hub.accounts import (
+    client_views,
+    data_views,
+    first_admin,
+    key_views,
+    profile_views,
+    webhook_views,
+)
 
 urlpatterns = [
     path("account/first-admin/<str:token>/", first_admin.first_admin, name="account_first_admin"),
@@ -10,6 +17,9 @@ urlpatterns = [
     path("account/picture", profile_views.avatar, name="account_avatar"),
     path("account/keys/", key_views.api_keys, name="account_keys"),
     path("account/keys/<int:key_id>/revoke/", key_views.revoke, name="account_key_revoke"),
+    path("account/data/", data_views.data, name="account_data"),
+    path("account/data/<str:signature>.zip", data_views.archive, name="account_archive"),
+    path("account/close/", data_views.close, name="account_close"),
     path("account/apps/", client_views.clients, name="account_clients"),
     path(
         "account/apps/<str:client_id>/disconnect/",

@@ -135,6 +135,8 @@ def of_a_new_account(page: Page) -> Steps:
         "keys-none": reverse("account_keys"),
         "webhooks-none": reverse("account_webhooks"),
         "clients-none": reverse("account_clients"),
+        "data": reverse("account_data"),
+        "close": reverse("account_close"),
         "connections": reverse("socialaccount_connections"),
         "logout": reverse("account_logout"),
         "device": reverse("account_device"),
