@@ -4,6 +4,7 @@ from django.contrib import messages
 from django.contrib.auth.models import AnonymousUser
 from django.core.files.storage import default_storage
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -47,7 +48,7 @@ def data(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 @surely_the_owner
-def archive(request: HttpRequest, signature: str) -> FileResponse:
+def archive(request: HttpRequest, signature: str) -> HttpResponseBase:
     """The ZIP. Not found for everyone but its owner, and after its week."""
     user = signed_in(request)
     job = export_of_signature(signature, by=user)

@@ -6,12 +6,13 @@ from functools import wraps
 from allauth.account.decorators import reauthentication_required
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.urls import reverse
 
 from registry.models import User
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 
 def signed_in(request: HttpRequest) -> User:
@@ -35,7 +36,7 @@ def posted_from(page: str) -> Callable[[View], View]:
 
     def decorate(view: View) -> View:
         @wraps(view)
-        def decorated(request: HttpRequest, **parts: int) -> HttpResponse:
+        def decorated(request: HttpRequest, **parts: int) -> HttpResponseBase:
             if request.method != "POST":
                 return HttpResponseRedirect(reverse(page, kwargs=parts))
             return view(request, **parts)
