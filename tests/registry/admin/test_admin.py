@@ -19,6 +19,7 @@ from registry.models import (
     AuditEvent,
     Collection,
     CollectionEntry,
+    Decision,
     Download,
     Finding,
     Follow,
@@ -26,6 +27,7 @@ from registry.models import (
     Like,
     Network,
     Picture,
+    Report,
     Tag,
     Upload,
     User,
@@ -63,6 +65,9 @@ def a_row_of_each(owner: User) -> None:
     collection = Collection.objects.create(owner=owner, name="Inks", slug="inks")
     CollectionEntry.objects.create(collection=collection, network=version.network, position=0)
     Follow.objects.create(follower=owner, creator=UserFactory())
+    about = {"subject": "registry.network:1", "reason": "spam"}
+    Decision.objects.create(**about, title="Ink wash", measure="dismiss", creator=owner)
+    Report.objects.create(**about, reporter=owner)
 
 
 @pytest.fixture
