@@ -21,13 +21,14 @@ from registry.errors import HubError
 from registry.models import Collection, Network
 
 Verb = Callable[..., object]
-# The buttons of a row, by name; each holds the number of its network.
+# The buttons of a row, by name; each holds the number of its network. None is named like a method
+# of its form (`remove`): it would hide it from htmx.
 BUTTONS: Final[Mapping[str, Verb]] = {
     "first": partial(collecting.move_in_collection, steps=-collecting.MOST_ENTRIES),
     "earlier": partial(collecting.move_in_collection, steps=-1),
     "later": partial(collecting.move_in_collection, steps=1),
     "cover": collecting.choose_cover,
-    "remove": collecting.remove_from_collection,
+    "take_out": collecting.remove_from_collection,
 }
 
 
@@ -93,7 +94,7 @@ def arrange_collection(request: HttpRequest, username: str, slug: str) -> HttpRe
             if pressed:
                 network = _entered(own, request.POST[pressed])
                 BUTTONS[pressed](collection=own, network=network, by=signed_in(request))
-                place = f"#network-{network.pk}" if pressed != "remove" else ""
+                place = f"#network-{network.pk}" if pressed != "take_out" else ""
     except ValidationError as refused:
         messages.error(request, " ".join(refused.messages))
     else:

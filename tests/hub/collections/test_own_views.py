@@ -107,7 +107,7 @@ class TestArranging:
     ) -> None:
         self.press(alice_client, "cover", three[1])
         assert inks.entries.get(is_cover=True).network == three[1]
-        self.press(alice_client, "remove", three[1])
+        self.press(alice_client, "take_out", three[1])
         assert names(inks) == ["One", "Three"]
 
     def test_each_keeps_the_notes_too(
@@ -124,7 +124,7 @@ class TestArranging:
         page = alice_client.get(f"{INKS}/arrange").content.decode()
         assert "not shown" in page
 
-        self.press(alice_client, "remove", three[0])
+        self.press(alice_client, "take_out", three[0])
         assert names(inks) == ["Two", "Three"]
 
     @pytest.mark.parametrize("key", ["", "zebra", "0"])
