@@ -1,4 +1,4 @@
-"""The autoencoder of the demo base model: 128 × 128 pixels to 4 × 32 × 32 latents and back."""
+"""The autoencoder of the demo base model: 128 × 128 pixels to 4 × 16 × 16 latents and back."""
 
 from pathlib import Path
 
@@ -17,13 +17,15 @@ PICTURES = 4_000  # of each sort
 BATCH = 8
 CROP = 64  # the network is a convolution throughout: a crop teaches as much as a whole picture
 KL_WEIGHT = 1e-6
+CHANNELS = (16, 32, 96, 128)
+LATENT_SIDE = SIDE // 2 ** (len(CHANNELS) - 1)
 
 
 def new_autoencoder() -> AutoencoderKL:
     vae = AutoencoderKL(
-        block_out_channels=(24, 48, 96),
-        down_block_types=("DownEncoderBlock2D",) * 3,
-        up_block_types=("UpDecoderBlock2D",) * 3,
+        block_out_channels=CHANNELS,
+        down_block_types=("DownEncoderBlock2D",) * len(CHANNELS),
+        up_block_types=("UpDecoderBlock2D",) * len(CHANNELS),
         layers_per_block=1,
         latent_channels=4,
         norm_num_groups=1,
@@ -69,7 +71,7 @@ def difference(shown: Tensor, wanted: Tensor) -> Tensor:
 
 @torch.no_grad()
 def encoded(vae: AutoencoderKL, of: pictures.Bytes, batch: int = 64) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of each picture's posterior: two of N × 4 × 32 × 32."""
+    """Mean and standard deviation of each picture's posterior: two of N × 4 × 16 × 16."""
     parts = [
         vae.encode(pictures.as_tensor(of[i : i + batch])).latent_dist
         for i in range(0, len(of), batch)

@@ -28,8 +28,8 @@ from inference.engine.demo.tokenizer import write_tokenizer
 
 logger = logging.getLogger(__name__)
 
-AUTOENCODER = Stage("autoencoder", steps=3000, learning_rate=5e-4, averaging=0.99)
-DENOISER = Stage("denoiser", steps=4000, learning_rate=5e-4, averaging=0.998, steady=0.75)
+AUTOENCODER = Stage("autoencoder", steps=5000, learning_rate=1e-3, averaging=0.99)
+DENOISER = Stage("denoiser", steps=5000, learning_rate=8e-4, averaging=0.998, steady=0.7)
 ENCODER = Stage("encoder", steps=1200, learning_rate=1e-3, averaging=0.99)
 STEPS, GUIDANCE = 20, 4.0
 LOG = "training.jsonl"

@@ -10,9 +10,8 @@ from torch.nn import functional as F
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from inference.engine.demo import pictures
-from inference.engine.demo.autoencoder import encoded
+from inference.engine.demo.autoencoder import LATENT_SIDE, encoded
 from inference.engine.demo.captions import training_caption
-from inference.engine.demo.scenes import SIDE
 from inference.engine.demo.stages import Stage, generator, train
 from inference.engine.demo.tokenizer import LENGTH
 
@@ -20,7 +19,6 @@ PLAIN, DISTURBED = 10_000, 4_000
 BATCH = 32
 WITHOUT_CAPTION = 0.1  # for classifier-free guidance
 WITHOUT_THE_WORD = 0.1  # disturbed pictures whose caption does not name the disturbance
-LATENT_SIDE = SIDE // 4
 WIDTH = 768  # of the text states: the width that most hypernetworks act on
 SCHEDULER = {
     "beta_schedule": "scaled_linear",
@@ -35,17 +33,20 @@ SCHEDULER = {
 
 
 def new_unet() -> UNet2DConditionModel:
-    """Stable Diffusion's UNet, small: attention on 8 × 8 places, and in the middle on 4 × 4."""
+    """Stable Diffusion's UNet, small: attention on 8 × 8 places, and in the middle on 4 × 4.
+
+    Most of its work is done at 8 × 8: there a shape is a few places, and learned soon.
+    """
     return UNet2DConditionModel(
         sample_size=LATENT_SIDE,
         in_channels=4,
         out_channels=4,
-        block_out_channels=(32, 64, 128, 320),
-        down_block_types=("DownBlock2D", "DownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
-        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D", "UpBlock2D"),
+        block_out_channels=(32, 160, 320),
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
         layers_per_block=1,
         cross_attention_dim=WIDTH,
-        attention_head_dim=[1, 1, 2, 5],  # heads, for all its name: 64 channels each
+        attention_head_dim=[1, 4, 5],  # heads, for all its name
         norm_num_groups=16,
     )
 

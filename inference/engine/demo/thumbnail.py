@@ -2,8 +2,8 @@
 
 From a random start an autoencoder with 4 latent channels takes tens of thousands of steps to find
 the colours, for group normalisation hides them. So it starts as a linear map: three latents are
-the mean colour of 4 × 4 pixels, the fourth a slope of the brightness; the decoder enlarges them.
-What is left to learn is the shape of edges.
+the mean colour of a block of pixels, the fourth a slope of the brightness; the decoder enlarges
+them. What is left to learn is the shape of edges.
 
 How a linear path passes SiLU and the normalisation before it: each signal travels twice, as x and
 -x, and silu(x) - silu(-x) = x; all other channels are constants of ±LEVEL, whose spread decides
