@@ -16,12 +16,18 @@ from PIL import Image
 from torch import Tensor
 
 from inference.engine.attention import hypernetworks_on
-from inference.engine.halving import halving
+from inference.engine.halving import halving, is_out_of_memory
 from inference.engine.hypernetwork import Hypernetwork, NotANumber, WrongMultipliers
 from inference.engine.pairs import rows_become_pairs
 from inference.engine.pictures import decoded
 from inference.engine.samplers import Diffusion, sample
-from inference.engine.sampling import SamplingError, SeededNoise, Settings, text_states
+from inference.engine.sampling import (
+    NotEnoughMemory,
+    SamplingError,
+    SeededNoise,
+    Settings,
+    text_states,
+)
 
 if TYPE_CHECKING:
     from inference.engine.base import LoadedBase
@@ -46,15 +52,21 @@ def render_row(
     `on_step(done, all)` counts steps of single pictures; it may raise to cancel. At most
     `batch_limit` pictures share a batch; where memory does not suffice, half as many are tried.
 
-    Raises: HypernetworkError, SamplingError, torch.OutOfMemoryError if one picture is too much.
+    Raises: HypernetworkError, SamplingError; of the latter NotEnoughMemory if one picture is too
+    much.
     """
     strengths = [_strengths(multiplier, networks) for multiplier in multipliers]
     limit = batch_limit or max(1, len(strengths))
     lay_out(base)
     row = Row(base, networks, prompt, seed, settings, _Progress(on_step, settings, len(strengths)))
-    latents = torch.cat(halving(strengths, row.latents, limit))
-    _require_finite(latents, strengths, networks)
-    parts = halving(list(latents), partial(decoded, base), limit)
+    try:
+        latents = torch.cat(halving(strengths, row.latents, limit))
+        _require_finite(latents, strengths, networks)
+        parts = halving(list(latents), partial(decoded, base), limit)
+    except RuntimeError as error:
+        if is_out_of_memory(error):
+            raise NotEnoughMemory(settings) from error
+        raise
     return [picture for part in parts for picture in part]
 
 

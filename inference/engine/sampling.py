@@ -15,6 +15,8 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
+from inference.engine.emphasis import framed, tokens_of, weighted
+
 if TYPE_CHECKING:
     from inference.engine.base import LoadedBase
 
@@ -26,6 +28,17 @@ KEPT_PROMPTS: Final = 256
 
 class SamplingError(ValueError):
     """A setting with which no picture can be rendered; `str(error)` says which and why."""
+
+
+class NotEnoughMemory(SamplingError):
+    """Not even for one picture by itself."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        super().__init__(
+            f"There is not enough memory for one picture of {settings.width}×{settings.height}. "
+            "Ask for smaller pictures, or use a device with more memory."
+        )
 
 
 @dataclass(frozen=True)
@@ -70,25 +83,25 @@ class Settings:
 
 
 def encode_text(base: LoadedBase, prompts: Sequence[str]) -> Tensor:
-    """Text states (prompts, tokens, width) at the base's clip skip; what is too long is cut off."""
-    tokens = base.tokenizer(
-        list(prompts),
-        padding="max_length",
-        max_length=base.tokenizer.model_max_length,
-        truncation=True,
-        return_tensors="pt",
-    ).input_ids.to(base.device)
-    skip = base.source.clip_skip
+    """Text states (prompts, tokens, width) at the base's clip skip, with A1111's emphasis; what is
+    too long is cut off.
+    """
+    tokens, weights = framed(base, prompts)
     with torch.no_grad():
-        encoder: Any = base.text_encoder
-        if skip <= 1:
-            states: Tensor = encoder(tokens).last_hidden_state
-            return states
-        layers = encoder(tokens, output_hidden_states=True).hidden_states
-        # Layer 0 is the embedding: there is nothing left to skip then.
-        norm = getattr(encoder, "text_model", encoder).final_layer_norm
-        normed: Tensor = norm(layers[-min(skip, len(layers))])
-        return normed
+        return weighted(_encoded(base, tokens), weights)
+
+
+def _encoded(base: LoadedBase, tokens: Tensor) -> Tensor:
+    encoder: Any = base.text_encoder
+    skip = base.source.clip_skip
+    if skip <= 1:
+        states: Tensor = encoder(tokens).last_hidden_state
+        return states
+    layers = encoder(tokens, output_hidden_states=True).hidden_states
+    # Layer 0 is the embedding: there is nothing left to skip then.
+    norm = getattr(encoder, "text_model", encoder).final_layer_norm
+    normed: Tensor = norm(layers[-min(skip, len(layers))])
+    return normed
 
 
 def text_states(base: LoadedBase, prompt: str) -> Tensor:
@@ -108,7 +121,7 @@ _kept_states: WeakKeyDictionary[Any, OrderedDict[tuple[int, str], Tensor]] = Wea
 
 def cut_off(base: LoadedBase, prompt: str) -> str:
     """The end of a prompt that the text encoder never sees; "" if it sees all: warn if not."""
-    tokens = base.tokenizer(prompt, add_special_tokens=False, verbose=False).input_ids
+    tokens, _ = tokens_of(base, prompt)
     room = base.tokenizer.model_max_length - 2  # its start and its end
     return str(base.tokenizer.decode(tokens[room:])).strip()
 

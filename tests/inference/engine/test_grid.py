@@ -12,7 +12,7 @@ from inference.engine.base import LoadedBase
 from inference.engine.grid import render_row
 from inference.engine.hypernetwork import Hypernetwork, NotANumber, WrongMultipliers
 from inference.engine.pictures import decoded
-from inference.engine.sampling import SAMPLERS, SamplingError, Settings
+from inference.engine.sampling import SAMPLERS, NotEnoughMemory, SamplingError, Settings
 from tests.inference.engine.plain import random_network
 
 MULTIPLIERS = [0.0, 0.5, 1.0]
@@ -163,7 +163,7 @@ class TestMemory:
             raise torch.OutOfMemoryError("out of memory")
 
         monkeypatch.setattr(small_base.unet, "forward", full)
-        with pytest.raises(torch.OutOfMemoryError):
+        with pytest.raises(NotEnoughMemory, match="one picture of"):
             render(small_base, [])
 
 
