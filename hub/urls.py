@@ -2,7 +2,7 @@
 
 from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
 
 from hub.api_docs.views import api_docs
 from hub.collections import urls as collection_urls
@@ -19,11 +19,22 @@ from registry.api.downloads import (
     VersionPreview,
     VersionSidecar,
 )
+from registry.api.nowhere import NoSuchAddress
 
 # The admin has no door of its own: signing in there asks for the second factor too.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
 urlpatterns = [
+    # First: programs ask most, and each pattern before these would be tried for every answer.
+    path("api/docs", api_docs, name="api-docs"),
+    path("api/v1/", include("registry.api.urls")),
+    path("api/v1/", include("inference.api.urls")),
+    path("api/download/models/<int:version_id>", DownloadVersion.as_view(), name="download"),
+    path("api/download/models/<int:version_id>/bundle", VersionBundle.as_view()),
+    path("api/download/models/<int:version_id>/preview", VersionPreview.as_view()),
+    path("api/download/models/<int:version_id>/sidecar", VersionSidecar.as_view()),
+    path("", include("registry.api.huggingface")),
+    re_path("^api/", NoSuchAddress.as_view()),
     path("", include("hub.accounts.urls")),
     path("", include("hub.gallery.urls")),
     path("", include(collection_urls.urlpatterns)),
@@ -41,17 +52,9 @@ urlpatterns = [
     path("account/", include("allauth.urls")),
     path("", include("allauth.idp.urls")),
     path("", include("hub.help.urls")),
-    path("api/docs", api_docs, name="api-docs"),
-    path("api/v1/", include("registry.api.urls")),
-    path("api/v1/", include("inference.api.urls")),
-    path("api/download/models/<int:version_id>", DownloadVersion.as_view(), name="download"),
-    path("api/download/models/<int:version_id>/bundle", VersionBundle.as_view()),
-    path("api/download/models/<int:version_id>/preview", VersionPreview.as_view()),
-    path("api/download/models/<int:version_id>/sidecar", VersionSidecar.as_view()),
     path("files/<str:signature>/<str:name>", SignedFile.as_view()),
     path("pictures/<str:sha256>/width=<str:width>/<int:picture_id>.webp", pictures.picture),
     path("admin/", admin.site.urls),
-    path("", include("registry.api.huggingface")),
     # Last: any word may be a creator's name.
     *creator_urlpatterns,
     *collection_urls.creator_urlpatterns,

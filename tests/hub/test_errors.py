@@ -87,7 +87,6 @@ def test_a_page_says_what_is_wrong(browser: Client, address: str, status: int, w
         ("/api/explode/suspicious", 400, "Bad request"),
         ("/api/explode/denied", 403, "Ask <Alice> first."),
         ("/api/explode/absent", 404, "Not found"),
-        ("/api/no-such-thing", 404, "Not found"),
         ("/alice/ink-wash/resolve/main/%0A", 404, "Not found"),
         ("/api/explode/bug", 500, "Internal error"),
         ("/api/only-post", 405, "Method not allowed"),

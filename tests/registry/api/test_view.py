@@ -166,6 +166,18 @@ def test_every_view_of_the_api_is_limited() -> None:
     assert [r for r, v in of_the_api.items() if v is None or not issubclass(v, ApiView)] == []
 
 
+@pytest.mark.parametrize("address", [f"{V1}/nothing", "/api/", "/api/download/models/x"])
+@pytest.mark.parametrize("method", ["get", "post", "delete"])
+def test_an_address_that_leads_nowhere(anonymous: Client, address: str, method: str) -> None:
+    """Is counted too: guessing addresses is asking."""
+    answer = getattr(anonymous, method)(address)
+    assert answer.status_code == 404
+    assert answer.json() == {
+        "error": "Nothing is at this address. All that there is stands at /api/docs."
+    }
+    assert "RateLimit-Remaining" in answer
+
+
 @pytest.mark.parametrize("accept", ["application/octet-stream", "text/html", "image/png", "x"])
 def test_whatever_is_accepted(anonymous: Client, version: Version, accept: str) -> None:
     headers = {"Accept": accept}
